@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {MeterId, Registers, Flows, Leaf, Condition} from "../Types.sol";
+
+/// @title What was metered, slot by slot, and what of it is settled
+/// @notice Per slot one commitment, signed by k of n oracle nodes: the root of a Merkle sum tree whose leaves
+/// are meters' cumulative registers and whose root carries the community's totals. Committing costs the
+/// same gas for ten meters or a hundred thousand. Anyone who has a leaf's proof settles it: export is
+/// minted, consumption burned, by the difference to the registers settled before. Registers only grow, so
+/// a missed slot loses nothing and nothing can be booked twice.
+/// @dev Leaf hash   = keccak256(0x00 || meter u32 || registers u256 || salt b32)           (69 bytes)
+///      Node hash   = keccak256(0x01 || hash_l || lo_l || hi_l || hash_r || lo_r || hi_r)  (193 bytes)
+///      Node flows  = lane-wise sum; a leaf's flows follow from its registers and the meter's kind:
+///        Consumer: consumption = imported
+///        Prosumer: consumption = imported, prosumer export = exported, prosumer generation = generated
+///        Der:      DER generation = exported, consumption = imported
+///        Battery, Ev: charged = charged, discharged = discharged
+///        Grid:     grid import = imported, grid export = exported
+///      Leaves are ordered by ascending meter id; an odd last node of a level is promoted unchanged.
+///      Trusted: a quorum of oracle nodes for what the meters counted (IOracleQuorum).
+interface IMeterLedger {
+    /// @param slot strictly greater than the last committed one, and over
+    /// @param previousSlot the slot committed before, which this one's balance is counted from (0 for the first)
+    struct Commitment {
+        uint64 slot;
+        uint64 previousSlot;
+        bytes32 root;
+        Flows totals;
+        uint32 leafCount;
+    }
+
+    struct SlotRecord {
+        bytes32 root;
+        Flows totals;
+        uint64 previousSlot;
+        uint64 committedAt;
+        uint32 leafCount;
+    }
+
+    /// Energy since the previous committed slot, Wh. The balance is
+    /// consumption + charged - prosumer export - DER generation - discharged.
+    struct PowerData {
+        uint64 consumptionWh;
+        uint64 prosumerExportWh;
+        uint64 derGenerationWh;
+        uint64 chargedWh;
+        uint64 dischargedWh;
+        uint64 gridImportWh;
+        uint64 gridExportWh;
+        uint64 prosumerGenerationWh;
+    }
+
+    event SlotCommitted(
+        uint64 indexed slot,
+        uint64 previousSlot,
+        bytes32 root,
+        Flows totals,
+        uint32 leafCount,
+        int256 balanceWh,
+        Condition condition
+    );
+    /// `mintedWh` and `burnedWh` are of this settlement; `debtWh` is what the meter owes after it.
+    event MeterSettled(MeterId indexed meter, uint64 indexed slot, Registers registers, int256 deltaWh, uint256 debtWh);
+    event InventorySettled(uint64 indexed slot, int256 deltaWh, uint256 debtWh);
+    event DebtRepaid(MeterId indexed meter, uint256 repaidWh, uint256 debtWh);
+    event InventoryChanged(address indexed oldInventory, address indexed newInventory);
+
+    /// Slots are committed in order, each once.
+    error MeterLedger_SlotNotNext(uint64 slot, uint64 latest);
+    /// `previousSlot` must be the last committed slot.
+    error MeterLedger_WrongPrevious(uint64 given, uint64 latest);
+    /// The slot is not over yet.
+    error MeterLedger_SlotNotOver(uint64 slot, uint256 endsAt);
+    error MeterLedger_EmptyTree();
+    /// A total is smaller than at the previous slot: registers never go back. Or a lane is out of range.
+    error MeterLedger_TotalsWentBack(uint8 lane);
+    error MeterLedger_UnknownSlot(uint64 slot);
+    /// The leaf and proof do not give the committed root and totals.
+    error MeterLedger_BadProof();
+    /// A register is below the settled one (an older slot than the last settlement), or out of range.
+    error MeterLedger_RegisterWentBack(MeterId meter);
+    error MeterLedger_UnknownMeter(MeterId meter);
+    error MeterLedger_NoInventory();
+    error MeterLedger_BatchTooLong(uint256 length, uint256 max);
+
+    /// @notice Commits a slot. Anyone may send it; the signatures count.
+    /// @param signatures of EIP-712 SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,uint256 totalsHi,uint32 leafCount,uint64 epoch)
+    function commitSlot(Commitment calldata commitment, bytes[] calldata signatures) external;
+
+    /// @notice Settles one meter against a committed slot.
+    /// @param proof siblings from the leaf up, 96 bytes each (hash, lo, hi); @param path bit i set: the i-th sibling is on the left
+    function settle(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external;
+
+    /// @notice Settles many meters with one multiproof.
+    /// @param leaves ascending by position in the tree, at most MAX_BATCH
+    /// @param proof the sibling nodes that do not follow from the leaves, in the order they are needed
+    /// @param flags one per combination, bit-packed: two bits each; see SumTree.multiRoot
+    function settleMany(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags) external;
+
+    /// @notice Burns the holder's energy against the meter's debt. Permissionless: a debt is due.
+    function repayDebt(MeterId meter) external returns (uint256 debtWh);
+
+    /// @notice Who receives DER output, grid import and the energy of community meters. Role: admin.
+    function setInventory(address inventory) external;
+
+    /// @notice Reverts with MeterLedger_BadProof unless the leaf is in the slot.
+    function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view;
+
+    function slotSeconds() external view returns (uint32);
+    function currentSlot() external view returns (uint64);
+    function latestSlot() external view returns (uint64);
+    function slotRecord(uint64 slot) external view returns (SlotRecord memory);
+    function powerData(uint64 slot) external view returns (PowerData memory);
+    function totalGeneration(uint64 slot) external view returns (uint256 wh);
+    function totalConsumption(uint64 slot) external view returns (uint256 wh);
+    function balance(uint64 slot) external view returns (int256 balanceWh, Condition condition);
+    function settledRegisters(MeterId meter) external view returns (Registers);
+    /// @notice Slot of the last settlement; kept only for OnRequest and leaving meters (else 0).
+    function settledSlot(MeterId meter) external view returns (uint64);
+    function debtOf(MeterId meter) external view returns (uint256 wh);
+    function inventory() external view returns (address);
+    function inventoryDebtWh() external view returns (uint256);
+    /// @notice EIP-712 digest that oracle nodes sign.
+    function commitmentDigest(Commitment calldata commitment) external view returns (bytes32);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+/// @title Who may speak for the meters: k of n oracle nodes
+/// @notice One mechanism for everything the oracle states: slots, battery reports, later prices.
+/// The consumer builds an EIP-712 digest in its own domain (chain, contract) that contains the
+/// current `epoch`, so a signature counts for one contract on one chain under one set of signers.
+/// @dev Trusted: that fewer than k of the n signers lie together.
+interface IOracleQuorum {
+    /// The signer set was replaced; signatures of earlier epochs no longer count.
+    event SignersChanged(uint64 indexed epoch, address[] signers, uint8 threshold);
+
+    /// Signers must be non-zero and strictly ascending, at most 32.
+    error OracleQuorum_SignersNotAscending();
+    /// The threshold must be 1..n and more than half of n.
+    error OracleQuorum_BadThreshold(uint256 threshold, uint256 signers);
+    /// Fewer distinct valid signatures than the threshold.
+    error OracleQuorum_TooFewSignatures(uint256 given, uint256 needed);
+    /// A signature is not of a current signer, or signers are not strictly ascending (duplicates).
+    error OracleQuorum_BadSigner(address signer);
+
+    /// @notice Replaces the signer set and starts a new epoch. Role: admin.
+    /// @param signers strictly ascending addresses, 1..32
+    /// @param threshold k, more than half of n
+    function setSigners(address[] calldata signers, uint8 threshold) external;
+
+    /// @notice Reverts unless `signatures` holds at least `threshold` valid 65-byte signatures of `digest`
+    /// by distinct current signers, ordered by ascending signer address. Gas: about 5 500 a signature.
+    function requireQuorum(bytes32 digest, bytes[] calldata signatures) external view;
+
+    function epoch() external view returns (uint64);
+    function threshold() external view returns (uint8);
+    function signers() external view returns (address[] memory);
+    function isSigner(address account) external view returns (bool);
+}
