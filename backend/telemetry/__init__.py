@@ -1,0 +1,1 @@
+"""What the meters said and what became of it: the embedded store."""

@@ -1,0 +1,202 @@
+"""The store's tables (SQLAlchemy Core; SQLite in WAL mode or PostgreSQL).
+
+Energy in Wh, time in Unix seconds UTC (milliseconds where named `_ms`), 256-bit values as 0x hex.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+_REGISTERS = ("generated_wh", "consumed_wh", "exported_wh", "imported_wh", "charged_wh", "discharged_wh")
+
+
+def _register_columns() -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.BigInteger, nullable=False, default=0) for name in _REGISTERS]
+
+
+nodes = sa.Table(
+    "nodes",
+    metadata,
+    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("label", sa.String, nullable=False, default=""),
+    sa.Column("kind", sa.Integer, nullable=False),  # chain EntityKind; 0 = board without a meter
+    sa.Column("feeder_node", sa.Integer, nullable=False, default=0),
+    sa.Column("max_power_w", sa.Integer, nullable=False),
+    sa.Column("battery_id", sa.Integer),  # set if its state of charge decides about shedding
+    sa.Column("revoked_at", sa.BigInteger),
+)
+"""Provisioned nodes. Keys are in the keyring file, never here."""
+
+node_state = sa.Table(
+    "node_state",
+    metadata,
+    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("boot", sa.BigInteger, nullable=False, default=0),
+    sa.Column("sequence", sa.BigInteger, nullable=False, default=0),
+    sa.Column("keyframe", sa.LargeBinary),  # last accepted KEYFRAME, for deltas
+    sa.Column("reading_id", sa.BigInteger),  # last accepted reading
+    sa.Column("measured_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("last_seen_ms", sa.BigInteger, nullable=False, default=0),
+    sa.Column("firmware", sa.String, nullable=False, default=""),
+    sa.Column("downlink_boot", sa.BigInteger, nullable=False, default=0),
+    sa.Column("downlink_sequence", sa.BigInteger, nullable=False, default=0),
+    *[sa.Column("offset_" + name, sa.BigInteger, nullable=False, default=0) for name in _REGISTERS],
+)
+"""Replay protection and register offsets (RegistersRebased) of each node."""
+
+readings = sa.Table(
+    "readings",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("boot", sa.BigInteger, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("measured_at", sa.BigInteger, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+    *_register_columns(),  # booked registers: the device's plus its offset
+    sa.Column("voltage_dv", sa.Integer, nullable=False),
+    sa.Column("current_ma", sa.BigInteger, nullable=False),
+    sa.Column("power_w", sa.Integer, nullable=False),
+    sa.Column("power_factor_pm", sa.Integer, nullable=False),
+    sa.Column("temperature_dc", sa.Integer, nullable=False),
+    sa.Column("soc_bp", sa.Integer, nullable=False),
+    sa.Column("relays", sa.Integer, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("frame", sa.LargeBinary, nullable=False),  # as received: the evidence
+    sa.Column("keyframe", sa.LargeBinary),  # the keyframe a DELTA counts from
+    sa.UniqueConstraint("node_id", "boot", "sequence"),
+    sa.Index("readings_by_node_time", "node_id", "measured_at"),
+)
+
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("result", sa.String, nullable=False),
+    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("frame", sa.LargeBinary, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+    sa.Column("resolved_at", sa.BigInteger),
+)
+"""Readings kept for a person: they step back or further than the meter can."""
+
+frame_counts = sa.Table(
+    "frame_counts",
+    metadata,
+    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),  # 0 = unknown sender
+    sa.Column("result", sa.String, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False, default=0),
+)
+
+slots = sa.Table(
+    "slots",
+    metadata,
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("previous_slot", sa.BigInteger, nullable=False, default=0),
+    sa.Column("root", sa.String, nullable=False),
+    sa.Column("totals_lo", sa.String, nullable=False),
+    sa.Column("totals_hi", sa.String, nullable=False),
+    sa.Column("leaf_count", sa.Integer, nullable=False),
+    sa.Column("closed_ms", sa.BigInteger, nullable=False),
+    sa.Column("balance_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("condition", sa.String, nullable=False, default=""),
+    sa.Column("state", sa.String, nullable=False),  # closed | signed | sent | committed
+    sa.Column("signatures", sa.JSON),
+    sa.Column("tx_hash", sa.String),
+    sa.Column("committed_block", sa.BigInteger),
+    sa.Column("settled_at", sa.BigInteger),
+)
+
+leaves = sa.Table(
+    "leaves",
+    metadata,
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Integer, nullable=False),
+    sa.Column("registers", sa.LargeBinary(30), nullable=False),  # big-endian packed word, lane 5 first
+    sa.Column("salt", sa.LargeBinary(32), nullable=False),
+    sa.Column("reading_id", sa.BigInteger, nullable=False),
+    sa.Column("stale", sa.Boolean, nullable=False, default=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("key", sa.String, nullable=False, unique=True),  # what it does, e.g. "commit:117"
+    sa.Column("sender", sa.String, nullable=False),
+    sa.Column("target", sa.String, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("gas", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String, nullable=False),  # pending | sent | mined | confirmed | obsolete | failed
+    sa.Column("nonce", sa.BigInteger),
+    sa.Column("tx_hash", sa.String),
+    sa.Column("raw", sa.LargeBinary),
+    sa.Column("max_fee_per_gas", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("sent_ms", sa.BigInteger),
+    sa.Column("block", sa.BigInteger),
+    sa.Column("block_hash", sa.String),
+    sa.Column("gas_used", sa.BigInteger),
+    sa.Column("error", sa.String),
+)
+"""Transactions written before they are sent; a row is safe to send again because its effect counts once on chain."""
+
+commands = sa.Table(
+    "commands",
+    metadata,
+    sa.Column("command_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("switch_id", sa.Integer, nullable=False),
+    sa.Column("board", sa.Integer, nullable=False),
+    sa.Column("pin", sa.Integer, nullable=False),
+    sa.Column("closed", sa.Boolean, nullable=False),
+    sa.Column("cutoff_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("block", sa.BigInteger, nullable=False),
+    sa.Column("issued_ms", sa.BigInteger, nullable=False),
+    sa.Column("offered", sa.Integer, nullable=False, default=0),
+    sa.Column("ack_closed", sa.Boolean),
+    sa.Column("ack_result", sa.Integer),
+    sa.Column("ack_imported_wh", sa.BigInteger),
+    sa.Column("acked_ms", sa.BigInteger),
+    sa.Column("reported", sa.Boolean, nullable=False, default=False),  # acknowledge() is on chain
+    sa.Index("commands_by_board", "board", "acked_ms"),
+)
+
+chain_events = sa.Table(
+    "chain_events",
+    metadata,
+    sa.Column("block", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("log_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("block_hash", sa.String, nullable=False),
+    sa.Column("tx_hash", sa.String, nullable=False),
+    sa.Column("contract", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("args", sa.JSON, nullable=False),
+    sa.Column("timestamp", sa.BigInteger, nullable=False),
+    sa.Index("chain_events_by_name", "contract", "name", "block"),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("block", sa.BigInteger, nullable=False),
+    sa.Column("block_hash", sa.String, nullable=False),
+)
+
+access_log = sa.Table(
+    "access_log",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("meter_id", sa.Integer, nullable=False, index=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("role", sa.String, nullable=False),  # holder | operator
+    sa.Column("what", sa.String, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
+"""Who looked at a household's readings; shown to that household."""
