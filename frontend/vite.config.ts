@@ -1,0 +1,26 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// In production Flask serves frontend/dist from its own origin; in development Vite hands these paths to it.
+const service = `http://127.0.0.1:${process.env.OHMSTEAD_PORT ?? "5000"}`;
+
+export default defineConfig({
+  plugins: [react()],
+  server: {
+    proxy: {
+      "/api": service,
+      "/external": service,
+      "/metrics": service,
+      "/socket.io": { target: service, ws: true },
+    },
+  },
+  build: {
+    outDir: "dist",
+    sourcemap: true,
+  },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    restoreMocks: true,
+  },
+});
