@@ -139,11 +139,11 @@ lint: lint-python lint-contracts lint-frontend ## every linter and type checker
 lint-python: setup ## ruff, mypy, import-linter
 	@ruff check
 	@mypy
-	@lint-imports --verbose 2>/dev/null | tail -n 12
+	@lint-imports --no-logo
 
 .PHONY: lint-contracts
 lint-contracts: setup ## solhint, and Slither against the answers in .slither-answers.json
-	@solhint --max-warnings 0 'contracts/**/*.sol'
+	@solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
 	@python scripts/toolchain/slither_check.py
 
 .PHONY: lint-frontend

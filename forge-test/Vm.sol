@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.37;
+pragma solidity ^0.8.28;
 
 /// Forge's cheatcodes, as many as the tests here use. forge-std is not on npm; add what you miss from
 /// Foundry's own list, one line each.

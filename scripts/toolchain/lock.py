@@ -1,9 +1,9 @@
 """Write constraints.txt: every package that pyproject.toml needs, at one exact version.
 
-`make lock` after a change of dependencies. Pip resolves, nothing is installed. Versions already locked
-stay unless pyproject.toml rules them out; to raise one, delete its line first. The lock is the same for
-every Python from 3.11 on but for NumPy: Ape asks for numpy<2, which has no wheels for 3.13, and works
-with NumPy 2, so `make setup` installs the lock as it stands (--no-deps).
+`make lock` after a change of dependencies. Pip resolves, nothing is installed. Versions already
+locked stay; to raise one, delete its line first. The lock is the same for every Python from 3.11
+on but for NumPy: Ape asks for numpy<2, which has no wheels for 3.13, and works with NumPy 2, so
+`make setup` installs the lock as it stands (--no-deps).
 """
 
 import json

@@ -1,0 +1,66 @@
+"""Run test suites one after another and close with one plain line: `make test`.
+
+Each argument is a suite, run as `make test-<suite>`. Every suite runs, also after one has failed;
+its output passes through, and the closing lines of the runners inside it make up the summary.
+"""
+
+import re
+import subprocess
+import sys
+import time
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# How the runners sum themselves up: (what to look for, how to say it).
+CLOSING_LINES = [
+    (
+        re.compile(r"^Ran \d+ test suites? .*?: (\d+) tests passed, (\d+) failed"),
+        "forge {0} passed, {1} failed",
+    ),
+    (re.compile(r"^=+ (.*?(?:passed|failed|error).*?) in [\d.]+s.*=+$"), "pytest {0}"),
+    (re.compile(r"^\s*Tests\s+(.*?)\s*\(\d+\)$"), "vitest {0}"),
+    (re.compile(r"^[#ℹ] pass (\d+)$"), "node {0} passed"),
+    (re.compile(r"^[#ℹ] fail (\d+)$"), "{0} failed"),
+    (re.compile(r"^e2e (skipped)"), "{0}"),
+]
+
+
+def closing_line(line: str) -> str | None:
+    """A runner's own sum, if the line is one."""
+    plain = ANSI.sub("", line).rstrip()
+    for pattern, saying in CLOSING_LINES:
+        if match := pattern.search(plain):
+            return saying.format(*match.groups())
+    return None
+
+
+def run(suite: str) -> tuple[bool, list[str]]:
+    """Whether the suite passed, and the sums its runners gave."""
+    print(f"\n--- {suite} ---", flush=True)
+    sums = []
+    command = ["make", f"test-{suite}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            if said := closing_line(line):
+                sums.append(said)
+    return process.returncode == 0, sums
+
+
+def main(suites: list[str]) -> int:
+    """Run all the suites; 0 only if every one passed."""
+    started = time.monotonic()
+    results = {suite: run(suite) for suite in suites}
+    parts = [
+        f"{suite} {'ok' if passed else 'FAILED'} ({', '.join(sums) or 'no sum'})"
+        for suite, (passed, sums) in results.items()
+    ]
+    all_passed = all(passed for passed, _ in results.values())
+    verdict = "all passed" if all_passed else "FAILED"
+    print(f"\ntests: {verdict} in {time.monotonic() - started:.0f} s: {'; '.join(parts)}")
+    return 0 if all_passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
