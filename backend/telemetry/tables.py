@@ -143,6 +143,10 @@ outbox = sa.Table(
     sa.Column("block_hash", sa.String),
     sa.Column("gas_used", sa.BigInteger),
     sa.Column("error", sa.String),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),  # higher goes first
+    sa.Column("replaced", sa.JSON, nullable=False, default=list),  # hashes tried earlier at this nonce
+    sa.Index("outbox_by_state", "state", "priority", "id"),
+    sa.Index("outbox_by_nonce", "sender", "nonce"),
 )
 """Transactions written before they are sent; a row is safe to send again because its effect counts once on chain."""
 
@@ -164,8 +168,25 @@ commands = sa.Table(
     sa.Column("ack_imported_wh", sa.BigInteger),
     sa.Column("acked_ms", sa.BigInteger),
     sa.Column("reported", sa.Boolean, nullable=False, default=False),  # acknowledge() is on chain
+    sa.Column("report_key", sa.String),  # the outbox row that reports the acknowledgement
     sa.Index("commands_by_board", "board", "acked_ms"),
+    sa.Index("commands_by_switch", "switch_id", "command_id"),
 )
+
+relay_acks = sa.Table(
+    "relay_acks",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("command_id", sa.BigInteger, nullable=False),  # 0 = the board moved by itself
+    sa.Column("pin", sa.Integer, nullable=False),
+    sa.Column("closed", sa.Boolean, nullable=False),
+    sa.Column("result", sa.Integer, nullable=False),
+    sa.Column("imported_wh", sa.BigInteger, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+    sa.Index("relay_acks_by_node", "node_id", "pin", "id"),
+)
+"""Every ACK a board sent, in order of arrival."""
 
 chain_events = sa.Table(
     "chain_events",
@@ -188,6 +209,25 @@ cursors = sa.Table(
     sa.Column("block", sa.BigInteger, nullable=False),
     sa.Column("block_hash", sa.String, nullable=False),
 )
+
+followed_blocks = sa.Table(
+    "followed_blocks",
+    metadata,
+    sa.Column("block", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("block_hash", sa.String, nullable=False),
+)
+"""Recent blocks the follower has read up to: where it looks for the fork after a reorganisation."""
+
+settled_meters = sa.Table(
+    "settled_meters",
+    metadata,
+    sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("slot", sa.BigInteger, nullable=False),
+    sa.Column("registers", sa.LargeBinary(30), nullable=False),  # as in leaves
+    sa.Column("debt_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("block", sa.BigInteger, nullable=False),
+)
+"""Each meter's last settlement, from MeterSettled; a missing row only means it is settled once more."""
 
 access_log = sa.Table(
     "access_log",
