@@ -1,0 +1,1 @@
+"""Commands around the microgrid: deploy, provision, serve, and the demo that runs it all."""

@@ -1,0 +1,291 @@
+"""`make run`: the whole microgrid on this machine, until Ctrl-C.
+
+Starts a local chain, deploys and provisions what is missing, then runs three oracle signers, the
+service and the simulated neighbourhood, restarts what ends, and stops all of it in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from scripts.supervise.chain_node import ChainNode, ChainNodeError, find_anvil, rpc
+from scripts.supervise.child import Child, describe_exit
+from scripts.supervise.display import Display
+from scripts.supervise.surroundings import (
+    ROOT,
+    Surroundings,
+    SurroundingsError,
+    free_port,
+    lock_home,
+    require_free,
+    write_run_file,
+)
+
+CHAIN_ID = 31337
+SIGNERS = 3
+PROFILE_SLOT_S = 900
+_TICK_S = 0.5
+_START_TIMEOUT_S = 180.0
+_STOP_GRACE_S = 2.0
+
+
+class StartError(RuntimeError):
+    """A part did not come up; the message says which and where its log is."""
+
+
+class Demo:
+    """The parts of one run, in the order in which they depend on each other."""
+
+    def __init__(self, where: Surroundings, display: Display) -> None:
+        self.where = where
+        self.display = display
+        self.stopping = threading.Event()
+        self.node: ChainNode | None = None
+        self.children: list[Child] = []
+        self.chain_url = where.chain_url or f"http://127.0.0.1:{where.chain_port}"
+        self._signer_ports = [free_port() for _ in range(SIGNERS)]
+        self._code: str | None = None
+
+    # ---- start --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Brings up every part; returns when the page answers.
+
+        Raises:
+            StartError, ChainNodeError, SurroundingsError: with one line for the person.
+        """
+        where = self.where
+        require_free(where.page_port, "the web page", "choose another by OHMSTEAD_PORT")
+        self._start_chain()
+        service = self._ape("service", "serve", "--await-deployment")
+        service.start()  # its imports overlap with the deployment
+        self.children.append(service)
+        self._deploy_if_needed()
+        for index, port in enumerate(self._signer_ports):
+            signer = self._python(
+                f"signer-{index}", "backend.oracle.signer",
+                "--index", str(index), "--home", str(where.home), "--port", str(port),
+            )  # fmt: skip
+            signer.start()
+            self.children.append(signer)
+        self.display.step("signers", f"{SIGNERS} oracle nodes, 2 must agree")
+        self._await(lambda: self._get("/api/health") is not None, service, "the service")
+        self.display.step("service", f"answers on {where.page}")
+        self._start_neighbourhood()
+        run = {
+            "page": where.page,
+            "chain": self.chain_url,
+            "control": f"http://127.0.0.1:{where.control_port}",
+            "signers": [f"http://127.0.0.1:{port}" for port in self._signer_ports],
+            "children": {child.name: child.pid for child in self.children},
+        }
+        write_run_file(where.home, run)
+        self._code = self._newcomers_code()
+
+    def _start_chain(self) -> None:
+        if self.where.chain_url is None:
+            require_free(
+                self.where.chain_port,
+                "the local chain",
+                "choose another by OHMSTEAD_CHAIN_PORT, or set OHMSTEAD_RPC_URL to use your own node",
+            )
+            state = self.where.home / "chain/state.json"
+            goes_on = state.exists()
+            log = self._log("chain")
+            self.node = ChainNode(find_anvil(ROOT), self.where.chain_port, state, log)
+            self.node.start()
+            self.node.wait_ready(timeout_s=60)
+            how = "goes on from the stored state" if goes_on else "started empty"
+            self.display.step("chain", f"{self.chain_url} {how}")
+        chain_id = int(rpc(self.chain_url, "eth_chainId"), 16)
+        if chain_id != CHAIN_ID:
+            raise StartError(
+                f"the node at {self.chain_url} has chain id {chain_id}; `make run` uses well-known "
+                f"development keys and works on {CHAIN_ID} only (`make serve` is for other chains)"
+            )
+
+    def _deploy_if_needed(self) -> None:
+        if self._is_deployed():
+            self.display.step("contracts", "already on this chain")
+            return
+        deploy = self._ape("deploy", "deploy", "--demo")
+        deploy.start()
+        self.children.append(deploy)
+        self.display.step("contracts", f"being deployed: {deploy.log}")
+        self._await(lambda: deploy.exit_code() == 0, deploy, "the deployment")
+        self.children.remove(deploy)
+        if self.node:
+            self.node.save()
+        self.display.step("contracts", "deployed, roles granted, meters and switches registered")
+
+    def _is_deployed(self) -> bool:
+        """True if this chain holds the deployment and everything is provisioned."""
+        try:
+            deployment = json.loads(self._deployment_file().read_text())
+            ready = json.loads((self.where.home / "provisioned.json").read_text())
+            registry = deployment["contracts"]["MeterRegistry"]["address"]
+            market = deployment["contracts"]["EnergyMarket"]["address"]
+        except (OSError, ValueError, KeyError):
+            return False
+        codes = [rpc(self.chain_url, "eth_getCode", a, "latest") for a in (registry, market)]
+        return all(code != "0x" for code in codes) and ready.get("registry") == registry
+
+    def _start_neighbourhood(self) -> None:
+        where = self.where
+        neighbourhood = self._python(
+            "neighbourhood", "devices.simulator",
+            "--home", str(where.home / "devices"), "--gateway", f"http://127.0.0.1:{where.page_port}",
+            "--slot-seconds", str(where.slot_seconds), "--control", str(where.control_port),
+        )  # fmt: skip
+        neighbourhood.start()
+        self.children.append(neighbourhood)
+        self.display.step("neighbourhood", "13 nodes; 15 minutes of theirs last 15 s here")
+
+    def _await(self, ready: Callable[[], bool], child: Child, what: str) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not ready():
+            code = child.exit_code()
+            if code is not None and not ready():
+                raise StartError(
+                    f"{what} did not start ({describe_exit(code)}); the end of {child.log}:\n"
+                    f"{child.last_words()}"
+                )
+            if time.monotonic() > deadline:
+                raise StartError(f"{what} takes longer than {_START_TIMEOUT_S:.0f} s: {child.log}")
+            if self.stopping.wait(0.1):
+                raise KeyboardInterrupt
+
+    # ---- run ----------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Shows the microgrid and restarts what ends, until asked to stop."""
+        while not self.stopping.wait(_TICK_S):
+            watched = [*([self.node.child] if self.node else []), *self.children]
+            for child in watched:
+                if line := child.revive():
+                    self.display.say(line)
+            self.display.show(self._heading(), self._get("/api/summary"))
+
+    def _heading(self) -> list[str]:
+        lines = [f"Ohmstead runs at {self.where.page}   (Ctrl-C stops it, logs in {self._log('').parent})"]
+        if self._code:
+            lines.append(f"House C1 has no household yet. Its one-time code: {self._code}")
+        return lines
+
+    def announce(self) -> None:
+        """The address and what to try, as plain lines."""
+        for line in self._heading():
+            self.display.say(line)
+
+    def _newcomers_code(self) -> str | None:
+        try:
+            codes = json.loads((self.where.home / "claim-codes.json").read_text())
+        except (OSError, ValueError):
+            return None
+        code = codes.get("4", {}).get("code")
+        return str(code) if code else None
+
+    # ---- stop ---------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ends every part: devices, then the service, then signers, at last the chain."""
+        self.display.close()
+        last_first = list(reversed(self.children))
+        service = [child for child in last_first if child.name == "service"]
+        for group in ([child for child in last_first if child not in service], service):
+            for child in group:
+                child.ask_to_stop()
+            deadline = time.monotonic() + _STOP_GRACE_S
+            for child in group:
+                if not child.stop(deadline - time.monotonic()):
+                    self.display.say(f"{child.name} did not end by itself and was killed")
+        if self.node:
+            self.node.stop(_STOP_GRACE_S)
+        (self.where.home / "run.json").unlink(missing_ok=True)
+
+    # ---- parts --------------------------------------------------------------------------------
+
+    def _log(self, name: str) -> Path:
+        return self.where.home / "logs" / f"{name}.log"
+
+    def _deployment_file(self) -> Path:
+        folder = self.where.home if os.environ.get("OHMSTEAD_HOME") else ROOT
+        return folder / "deployments" / f"{CHAIN_ID}.json"
+
+    def _python(self, name: str, module: str, *arguments: str) -> Child:
+        command = [sys.executable, "-m", module, *arguments]
+        return Child(name, command, self._log(name), self._environment())
+
+    def _ape(self, name: str, script: str, *arguments: str) -> Child:
+        return self._python(name, "ape", "run", script, *arguments, "--network", self.chain_url)
+
+    def _environment(self) -> dict[str, str]:
+        where = self.where
+        return {
+            "OHMSTEAD_PORT": str(where.page_port),
+            "OHMSTEAD_RPC_URL": self.chain_url,
+            "OHMSTEAD_SLOT_SECONDS": str(where.slot_seconds),
+            "OHMSTEAD_SIGNER_URLS": ",".join(f"http://127.0.0.1:{p}" for p in self._signer_ports),
+            "PYTHONUNBUFFERED": "1",
+            "SOLCX_BINARY_PATH": str(ROOT / ".cache/solcx"),
+            "APE_DATA_FOLDER": str(ROOT / ".cache/ape"),
+            "ETH_HASH_BACKEND": "pysha3",
+        }
+
+    def _get(self, path: str) -> Any:
+        try:
+            answer = requests.get(f"http://127.0.0.1:{self.where.page_port}{path}", timeout=2)
+            return answer.json() if answer.ok else None
+        except (requests.RequestException, ValueError):
+            return None
+
+
+def run() -> int:
+    """Runs the demo; the process's exit status."""
+    display = Display()
+    try:
+        where = Surroundings.from_environment(os.environ)
+        lock = lock_home(where.home)
+    except SurroundingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    demo = Demo(where, display)
+
+    def on_signal(_number: int, _frame: object) -> None:
+        if demo.stopping.is_set():
+            raise KeyboardInterrupt  # a second Ctrl-C does not wait
+        demo.stopping.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    status = 0
+    try:
+        demo.start()
+        demo.announce()
+        demo.watch()
+    except (StartError, ChainNodeError, SurroundingsError) as error:
+        display.close()
+        print(error, file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    finally:
+        demo.stopping.set()
+        demo.stop()
+        lock.close()
+    print("stopped; `make run` goes on from here" if status == 0 else "stopped")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(run())

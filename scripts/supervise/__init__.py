@@ -1,0 +1,1 @@
+"""Keeping a few processes running together: start, watch, restart, stop in order."""
