@@ -34,6 +34,7 @@ sum = $(shell cat $(1) 2>/dev/null | cksum | cut -d' ' -f1)
 PYTHON_STAMP := .venv/.made-from-$(call sum,constraints.txt pyproject.toml)
 NODE_STAMP := node_modules/.made-from-$(call sum,package-lock.json .npmrc)
 SOLC := .cache/solcx/solc-v$(SOLC_VERSION)
+COMPILED := .build/.made-from-$(call sum,package-lock.json ape-config.yaml $(shell find contracts -name '*.sol' | sort))
 
 # ---- set up, compile, run --------------------------------------------------------------------------
 
@@ -69,7 +70,11 @@ $(SOLC): scripts/toolchain/solc-shim.mjs
 
 .PHONY: compile
 compile: setup ## the contracts, with Ape
+	@$(MAKE) -s $(COMPILED)
+
+$(COMPILED):
 	@ape compile
+	@rm -f .build/.made-from-* && touch $@
 
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path 'frontend/dist/*' 2>/dev/null)
 frontend/dist/index.html: $(FRONTEND_SOURCES) package-lock.json
