@@ -97,7 +97,7 @@ class Demo:
             require_free(
                 self.where.chain_port,
                 "the local chain",
-                "choose another by OHMSTEAD_CHAIN_PORT, or set OHMSTEAD_RPC_URL to use your own node",
+                "choose another by OHMSTEAD_CHAIN_PORT, or use a node of yours by OHMSTEAD_RPC_URL",
             )
             state = self.where.home / "chain/state.json"
             goes_on = state.exists()
@@ -177,7 +177,8 @@ class Demo:
             self.display.show(self._heading(), self._get("/api/summary"))
 
     def _heading(self) -> list[str]:
-        lines = [f"Ohmstead runs at {self.where.page}   (Ctrl-C stops it, logs in {self._log('').parent})"]
+        logs = self.where.home / "logs"
+        lines = [f"Ohmstead runs at {self.where.page}   (Ctrl-C stops it, logs in {logs})"]
         if self._code:
             lines.append(f"House C1 has no household yet. Its one-time code: {self._code}")
         return lines

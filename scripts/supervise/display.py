@@ -97,9 +97,11 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", min_width=12)
     table.add_column()
-    soc = summary.get("soc_bp")
-    table.add_row("battery", f"{bar(soc)} {percent(soc)}  {flow(power['battery'], 'gives', 'takes')}")
-    table.add_row("sun", f"{watts(power['solar'])}, homes feed in {watts(power['prosumer_export'])}")
+    soc, exported = summary.get("soc_bp"), power["prosumer_export"]
+    table.add_row(
+        "battery", f"{bar(soc)} {percent(soc)}  {flow(power['battery'], 'gives', 'takes')}"
+    )
+    table.add_row("sun", f"{watts(power['solar'])}, homes feed in {watts(exported)}")
     table.add_row("grid", flow(power["grid"], "gives", "takes"))
     table.add_row("consumption", watts(power["consumption"]))
     table.add_row(
