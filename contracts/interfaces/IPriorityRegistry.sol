@@ -46,6 +46,8 @@ interface IPriorityRegistry {
     /// @param closed state that follows from order, battery, supply and override: what the relay should be
     /// @param acknowledgedClosed state its board last acknowledged, for command `acknowledgedSequence`
     /// @param cutoffWh the relay opens by itself at this import register; 0 = none
+    /// @param acknowledgedAt block time at which the acknowledged state (sequence or contact) last changed: a meter
+    /// settled for a later slot has counted all that flowed before
     struct SwitchState {
         bool closed;
         bool shed;
@@ -57,6 +59,7 @@ interface IPriorityRegistry {
         uint40 sequence;
         uint40 acknowledgedSequence;
         uint40 cutoffWh;
+        uint40 acknowledgedAt;
     }
 
     struct BatteryState {
