@@ -1,0 +1,1 @@
+"""The service: ingest, store, oracle, chain, API."""

@@ -1,0 +1,1 @@
+"""The chain: deployment, typed clients, sender, follower."""

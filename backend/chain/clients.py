@@ -1,0 +1,344 @@
+"""Typed clients: one class per contract, one method per call the service makes.
+
+Every method builds a `Call` and does nothing else: ask it through `ChainViews`, or put it in the
+outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from backend.chain.contracts import Call, Contract, ContractSet
+from backend.chain.types import (
+    BatteryState,
+    Bill,
+    BillingMode,
+    Commitment,
+    EtherRate,
+    MarketParameters,
+    Meter,
+    Override,
+    Prices,
+    RequestState,
+    SlotRecord,
+    SupplyRequest,
+    SwitchConfig,
+    SwitchState,
+)
+
+T = TypeVar("T")
+ProofNode = tuple[bytes, bytes, bytes]
+"""A sibling: hash, lo, hi, 32 bytes each."""
+
+
+def _as(call: Call[Any], read: Callable[[Any], T]) -> Call[T]:
+    return Call(call.target, call.data, lambda data: read(call.read(data)), call.name)
+
+
+class MeterLedgerClient:
+    """IMeterLedger."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def commit_slot(self, commitment: Commitment, signatures: Sequence[bytes]) -> Call[None]:
+        """Commits a slot signed by a quorum."""
+        return self.contract.call("commitSlot", commitment.as_tuple(), list(signatures))
+
+    def settle_many(
+        self,
+        slot: int,
+        leaves: Sequence[tuple[int, int, bytes]],
+        proof: Sequence[ProofNode],
+        flags: bytes,
+    ) -> Call[None]:
+        """Settles meters; leaves are (meter, packed registers, salt), ascending."""
+        return self.contract.call("settleMany", slot, list(leaves), list(proof), flags)
+
+    def settle(
+        self, slot: int, leaf: tuple[int, int, bytes], proof: Sequence[ProofNode], path: int
+    ) -> Call[None]:
+        """Settles one meter."""
+        return self.contract.call("settle", slot, leaf, list(proof), path)
+
+    def latest_slot(self) -> Call[int]:
+        """The last committed slot; 0 = none."""
+        return self.contract.call("latestSlot")
+
+    def slot_record(self, slot: int) -> Call[SlotRecord]:
+        """A committed slot."""
+        return _as(
+            self.contract.call("slotRecord", slot),
+            lambda v: SlotRecord(v[0], v[1][0], v[1][1], v[2], v[3], v[4]),
+        )
+
+    def settled_registers(self, meter: int) -> Call[int]:
+        """The packed registers a meter is settled up to."""
+        return self.contract.call("settledRegisters", meter)
+
+    def settled_slot(self, meter: int) -> Call[int]:
+        """Slot of the last settlement of an OnRequest or leaving meter."""
+        return self.contract.call("settledSlot", meter)
+
+    def debt_of(self, meter: int) -> Call[int]:
+        """Energy a meter owes, Wh."""
+        return self.contract.call("debtOf", meter)
+
+    def commitment_digest(self, commitment: Commitment) -> Call[bytes]:
+        """The digest oracle nodes sign, by the contract itself."""
+        return self.contract.call("commitmentDigest", commitment.as_tuple())
+
+
+class PriorityRegistryClient:
+    """IPriorityRegistry."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def report_battery(
+        self, battery: int, soc_bps: int, observed_at: int, signatures: Sequence[bytes]
+    ) -> Call[None]:
+        """Reports a battery's state of charge, signed by a quorum."""
+        return self.contract.call("reportBattery", battery, soc_bps, observed_at, list(signatures))
+
+    def poke(self, battery: int) -> Call[None]:
+        """Applies what time alone has made due."""
+        return self.contract.call("poke", battery)
+
+    def poke_due(self, battery: int) -> Call[bool]:
+        """True if `poke` would change a relay now."""
+        return self.contract.call("pokeDue", battery)
+
+    def acknowledge(
+        self, switches: Sequence[int], sequences: Sequence[int], closed: Sequence[bool]
+    ) -> Call[None]:
+        """Reports what boards acknowledged."""
+        return self.contract.call("acknowledge", list(switches), list(sequences), list(closed))
+
+    def switches(self) -> Call[list[int]]:
+        """Every switch."""
+        return _as(self.contract.call("switches"), list)
+
+    def switch_config(self, switch_id: int) -> Call[SwitchConfig]:
+        """A switch as installed."""
+        return _as(self.contract.call("switchConfig", switch_id), lambda v: SwitchConfig(*v))
+
+    def switch_state(self, switch_id: int) -> Call[SwitchState]:
+        """What a relay should be and what it was acknowledged to be."""
+        return _as(
+            self.contract.call("switchState", switch_id),
+            lambda v: SwitchState(v[0], v[1], v[2], v[3], Override(v[4]), *v[5:]),
+        )
+
+    def order(self, battery: int) -> Call[list[int]]:
+        """A battery's switches, most important first."""
+        return _as(self.contract.call("order", battery), list)
+
+    def thresholds(self, battery: int) -> Call[list[int]]:
+        """Thresholds in 0.01 % by position in the order; empty = the default rule."""
+        return _as(self.contract.call("thresholds", battery), list)
+
+    def restore_margin(self) -> Call[int]:
+        """How far above its threshold a switch returns, 0.01 %."""
+        return self.contract.call("restoreMargin")
+
+    def battery_state(self, battery: int) -> Call[BatteryState]:
+        """The last report."""
+        return _as(self.contract.call("batteryState", battery), lambda v: BatteryState(*v))
+
+    def report_digest(self, battery: int, soc_bps: int, observed_at: int) -> Call[bytes]:
+        """The digest oracle nodes sign, by the contract itself."""
+        return self.contract.call("reportDigest", battery, soc_bps, observed_at)
+
+
+class MeterRegistryClient:
+    """IMeterRegistry."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def get(self, meter: int) -> Call[Meter]:
+        """A metering point."""
+        return _as(
+            self.contract.call("get", meter),
+            lambda v: Meter(v[0], v[1], BillingMode(v[2]), *v[3:]),
+        )
+
+    def meter_count(self) -> Call[int]:
+        """How many are registered."""
+        return self.contract.call("meterCount")
+
+    def meters(self, offset: int, limit: int) -> Call[list[int]]:
+        """A page of ids in order of registration."""
+        return _as(self.contract.call("meters", offset, limit), list)
+
+    def meters_of(self, holder: str) -> Call[list[int]]:
+        """What an account holds."""
+        return _as(self.contract.call("metersOf", holder), list)
+
+    def find_entities(self) -> Call[list[int]]:
+        """Counts by kind."""
+        return _as(self.contract.call("findEntities"), list)
+
+    def issue_claim_code(self, meter: int, claim_key: str) -> Call[None]:
+        """Sets the address of a fresh one-time code."""
+        return self.contract.call("issueClaimCode", meter, claim_key)
+
+
+class OracleQuorumClient:
+    """IOracleQuorum."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def epoch(self) -> Call[int]:
+        """Number of the signer set."""
+        return self.contract.call("epoch")
+
+    def threshold(self) -> Call[int]:
+        """Signatures needed."""
+        return self.contract.call("threshold")
+
+    def signers(self) -> Call[tuple[str, ...]]:
+        """Who may sign."""
+        return _as(self.contract.call("signers"), tuple)
+
+
+class EnergyMarketClient:
+    """IEnergyMarket."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def draw_down(self, request_id: int) -> Call[None]:
+        """Moves the escrow of metered use to the takings."""
+        return self.contract.call("drawDown", request_id)
+
+    def finish_supply(self, request_id: int) -> Call[None]:
+        """Refunds what a closed request did not use."""
+        return self.contract.call("finishSupply", request_id)
+
+    def enforce(self, meter: int) -> Call[bool]:
+        """Suspends or resumes a meter as its debt or bills demand."""
+        return self.contract.call("enforce", meter)
+
+    def is_suspended(self, meter: int) -> Call[bool]:
+        """True if supply is suspended for debt."""
+        return self.contract.call("isSuspended", meter)
+
+    def request(self, request_id: int) -> Call[SupplyRequest]:
+        """A supply request."""
+        return _as(
+            self.contract.call("request", request_id),
+            lambda v: SupplyRequest(v[0], v[1], RequestState(v[2]), *v[3:]),
+        )
+
+    def request_count(self) -> Call[int]:
+        """How many were made."""
+        return self.contract.call("requestCount")
+
+    def open_request_of(self, switch_id: int) -> Call[int]:
+        """The running request of a switch; 0 = none."""
+        return self.contract.call("openRequestOf", switch_id)
+
+    def parameters(self) -> Call[MarketParameters]:
+        """The market's limits."""
+        return _as(self.contract.call("parameters"), lambda v: MarketParameters(*v))
+
+    def available_wh(self) -> Call[int]:
+        """Inventory that is not reserved."""
+        return self.contract.call("availableWh")
+
+
+class TariffBookClient:
+    """ITariffBook."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def issue_bill(self, meter: int) -> Call[int]:
+        """Issues the bill of a period that is over."""
+        return self.contract.call("issueBill", meter)
+
+    def next_bill_at(self, meter: int) -> Call[int]:
+        """When the running billing period ends; 0 = none has begun."""
+        return self.contract.call("nextBillAt", meter)
+
+    def is_overdue(self, meter: int) -> Call[bool]:
+        """True if a bill is unpaid after its due date."""
+        return self.contract.call("isOverdue", meter)
+
+    def bills_of(self, meter: int) -> Call[list[int]]:
+        """Ids of a meter's bills."""
+        return _as(self.contract.call("billsOf", meter), list)
+
+    def bill(self, bill_id: int) -> Call[Bill]:
+        """A bill."""
+        return _as(self.contract.call("bill", bill_id), lambda v: Bill(*v))
+
+
+class PriceClient:
+    """IPriceSource."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def prices(self) -> Call[Prices]:
+        """The current prices."""
+        return _as(self.contract.call("prices"), lambda v: Prices(*v))
+
+
+class CoinDeskClient:
+    """IPowerCoinDesk."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def ether_rate(self) -> Call[EtherRate]:
+        """The posted ether rate."""
+        return _as(self.contract.call("etherRate"), lambda v: EtherRate(*v))
+
+
+class GridTokenClient:
+    """IGridToken."""
+
+    INR, ENERGY, CO2 = 0, 1, 2
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def balance_of(self, account: str, token_id: int) -> Call[int]:
+        """An account's units of one id."""
+        return self.contract.call("balanceOf", account, token_id)
+
+    def total_supply(self, token_id: int) -> Call[int]:
+        """Units in existence."""
+        return self.contract.call("totalSupply", token_id)
+
+
+class AccessClient:
+    """OpenZeppelin's AccessManager."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+    def has_role(self, role: int, account: str) -> Call[bool]:
+        """True if the account holds the role now."""
+        return _as(self.contract.call("hasRole", role, account), lambda v: bool(v[0]))
+
+
+class Clients:
+    """The typed clients of one deployment."""
+
+    def __init__(self, contracts: ContractSet) -> None:
+        self.ledger = MeterLedgerClient(contracts["MeterLedger"])
+        self.priority = PriorityRegistryClient(contracts["PriorityRegistry"])
+        self.registry = MeterRegistryClient(contracts["MeterRegistry"])
+        self.quorum = OracleQuorumClient(contracts["OracleQuorum"])
+        self.market = EnergyMarketClient(contracts["EnergyMarket"])
+        self.tariff = TariffBookClient(contracts["TariffBook"])
+        self.price = PriceClient(contracts["PostedPrice"])
+        self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
+        self.token = GridTokenClient(contracts["GridToken"])
+        self.access = AccessClient(contracts["AccessManager"])

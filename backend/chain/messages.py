@@ -1,0 +1,48 @@
+"""Plain sentences for the contracts' errors, for logs and API answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_SENTENCES = {
+    "Error": "{message}",
+    "Panic": "an internal check of the contract failed (code {code})",
+    "AccessManagedUnauthorized": "{caller} does not have the role this call needs",
+    "EnforcedPause": "the contract is paused",
+    "OracleQuorum_TooFewSignatures": "only {given} of {needed} oracle signatures are valid",
+    "OracleQuorum_BadSigner": "{signer} is not a current oracle node, or signed twice",
+    "MeterLedger_SlotNotNext": "slot {slot} is not newer than the last committed slot {latest}",
+    "MeterLedger_WrongPrevious": "the slot counts from {given}, but {latest} was committed last",
+    "MeterLedger_SlotNotOver": "slot {slot} is not over on chain before Unix second {endsAt}",
+    "MeterLedger_EmptyTree": "a slot without meters cannot be committed",
+    "MeterLedger_TotalsWentBack": "the total in lane {lane} is smaller than at the slot before",
+    "MeterLedger_UnknownSlot": "slot {slot} is not committed",
+    "MeterLedger_BadProof": "the leaf and its proof do not give the committed root",
+    "MeterLedger_RegisterWentBack": "a register of meter {meter} is below what is settled already",
+    "MeterLedger_UnknownMeter": "meter {meter} is not registered",
+    "MeterLedger_NoInventory": "the ledger has no inventory account yet",
+    "MeterLedger_BatchTooLong": "{length} meters in one settlement; at most {max}",
+    "PriorityRegistry_UnknownSwitch": "switch {switchId} does not exist",
+    "PriorityRegistry_BadCharge": "a state of charge of {socBps} is not within 0..10000",
+    "PriorityRegistry_StaleReport": "a report of second {observedAt} is not newer than {last}",
+    "PriorityRegistry_FutureReport": "a report of second {observedAt} lies in the chain's future",
+    "PriorityRegistry_FutureAcknowledgement": "switch {switchId} has no command {sequence} yet",
+    "EnergyMarket_WrongState": "request {requestId} is in state {state}",
+    "EnergyMarket_NotSettledYet": "request {requestId} waits until slot {needsSlot} is settled",
+    "EnergyMarket_NotHeld": "meter {meter} has no holder",
+    "TariffBook_NotBilled": "meter {meter} is not billed in arrears",
+    "TariffBook_TooEarly": "the billing period of meter {meter} ends at Unix second {nextBillAt}",
+    "TariffBook_NoTariff": "no tariff is valid at Unix second {at}",
+}
+
+
+def sentence(name: str, args: Mapping[str, Any]) -> str:
+    """The sentence for an error; for one without, its name and values."""
+    template = _SENTENCES.get(name)
+    if template is not None:
+        try:
+            return template.format_map(args)
+        except KeyError:
+            pass
+    return f"{name}({', '.join(f'{key}={value}' for key, value in args.items())})"
