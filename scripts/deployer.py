@@ -1,0 +1,300 @@
+"""Deploys the contracts one by one and hands them to their roles; an interrupted run goes on.
+
+Every step asks the chain first whether it is done. The address of a contract is written down before
+the transaction that creates it, so a run that dies in between finds the contract again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+from web3.utils.address import get_create_address
+
+from scripts import development
+from scripts.keyfiles import write_secret
+from scripts.plan import Plan
+from scripts.roles import CONTRACT_ROLES, Role, functions_by_role
+
+ORDER = (
+    "AccessManager",
+    "OracleQuorum",
+    "Stablecoin",
+    "GridToken",
+    "PowerCoinDesk",
+    "PostedPrice",
+    "MeterRegistry",
+    "MeterLedger",
+    "TariffBook",
+    "PriorityRegistry",
+    "EnergyMarket",
+)
+"""Names in the deployment file, in the order in which one needs the next."""
+
+TEST_CHAIN_IDS = development.LOCAL_CHAIN_IDS | {11155111, 17000, 560048}
+"""Where a demo token may stand in for a stablecoin: local chains, Sepolia, Holesky, Hoodi."""
+
+_ZERO = "0x" + "0" * 40
+
+
+class DeployError(RuntimeError):
+    """The deployment cannot go on; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One contract of the deployment."""
+
+    address: str
+    block: int
+
+
+class Deployer:
+    """Deploys on the chain that Ape is connected to.
+
+    Args:
+        project: Ape's project, whose contracts are deployed.
+        account: pays, and holds ADMIN and OPERATOR only until the roles are handed over.
+        chain_id: where this is.
+        plan: roles and figures.
+        progress: file that remembers addresses between runs.
+        say: shows one line of progress.
+        confirmations: blocks to wait for after each transaction.
+    """
+
+    def __init__(
+        self,
+        project: Any,
+        account: Any,
+        chain_id: int,
+        plan: Plan,
+        progress: Path,
+        say: Callable[[str], None],
+        confirmations: int,
+    ) -> None:
+        self.account = account
+        self.plan = plan
+        self.holders = plan.roles.holders()
+        self.gas_used = 0
+        self.fee_wei = 0
+        self._project = project
+        self._chain_id = chain_id
+        self._progress_file = progress
+        self._say = say
+        self._options = {"sender": account, "required_confirmations": confirmations}
+        self._contracts: dict[str, Any] = {}
+        self._known = self._read_progress()
+
+    @property
+    def _web3(self) -> Any:
+        return self.account.provider.web3
+
+    # ---- the whole ----------------------------------------------------------------------------
+
+    def deploy(self) -> dict[str, Deployed]:
+        """Does whatever is missing and returns all contracts.
+
+        Raises:
+            DeployError: a step failed, or the roles are handed over and something is missing.
+        """
+        self._await_pending()
+        for name in ORDER:
+            self._ensure(name)
+        if self._holds(Role.ADMIN, self.account.address):
+            self._grant_roles()
+            self._configure()
+            self._hand_over()
+        self._verify()
+        return {
+            name: Deployed(instance.address, self._known[name]["block"])
+            for name, instance in self._contracts.items()
+        }
+
+    def abi(self, name: str) -> list[dict[str, Any]]:
+        """The ABI of a deployed contract as plain JSON."""
+        contract_type = self._contracts[name].contract_type
+        return [item.model_dump(mode="json", by_alias=True) for item in contract_type.abi]
+
+    # ---- contracts ----------------------------------------------------------------------------
+
+    def _ensure(self, name: str) -> None:
+        if name == "Stablecoin" and self.plan.stablecoin:
+            self._adopt_stablecoin(self.plan.stablecoin.address)
+            return
+        container = self._container(name)
+        if container is None:
+            return
+        known = self._known.get(name)
+        if known and self._has_code(known["address"]):
+            self._say(f"{name:<17} {known['address']} is there")
+            self._contracts[name] = container.at(known["address"])
+            return
+        self._contracts[name] = self._create(name, container)
+
+    def _container(self, name: str) -> Any:
+        if name == "Stablecoin":
+            return self._project.DemoRupee if self._chain_id in TEST_CHAIN_IDS else None
+        return getattr(self._project, name)
+
+    def _create(self, name: str, container: Any) -> Any:
+        arguments = self._constructor_arguments(name)
+        nonce = self._web3.eth.get_transaction_count(self.account.address)
+        address = str(get_create_address(self.account.address, nonce))
+        self._remember(name, address, int(self._web3.eth.block_number) + 1)
+        transaction = container(*arguments)
+        transaction.sender = self.account.address
+        receipt = self.account.call(
+            transaction, required_confirmations=self._options["required_confirmations"]
+        )
+        if to_checksum_address(receipt.contract_address) != address:
+            raise DeployError(
+                f"{name} was created at {receipt.contract_address}, not at {address}: the account "
+                f"{self.account.address} sends other transactions at the same time; run again"
+            )
+        self._remember(name, address, int(receipt.block_number))
+        self._count(f"{name:<17} {address}", receipt)
+        return container.at(address)
+
+    def _constructor_arguments(self, name: str) -> Sequence[Any]:
+        raise NotImplementedError
+
+    def _adopt_stablecoin(self, address: str) -> None:
+        if not self._has_code(address):
+            raise DeployError(f"stablecoin.address: there is no contract at {address}")
+        self._contracts["Stablecoin"] = self._project.DemoRupee.at(address)
+        self._known["Stablecoin"] = {"address": address, "block": int(self._web3.eth.block_number)}
+
+    def _address(self, name: str) -> str:
+        return str(self._contracts[name].address) if name in self._contracts else _ZERO
+
+    def _has_code(self, address: str) -> bool:
+        return bool(self._web3.eth.get_code(address))
+
+    # ---- roles --------------------------------------------------------------------------------
+
+    def _holds(self, role: Role, account: str) -> bool:
+        return bool(self._contracts["AccessManager"].hasRole(int(role), account)[0])
+
+    def _grant_roles(self) -> None:
+        """Assigns functions to roles and roles to accounts, in one transaction."""
+        manager = self._contracts["AccessManager"]
+        calls: list[bytes] = []
+        for name in self._contracts:
+            if name in ("AccessManager", "Stablecoin"):
+                continue
+            target = self._address(name)
+            for role, found in functions_by_role(name, self.abi(name)).items():
+                missing = [s for s in found if manager.getTargetFunctionRole(target, s) != role]
+                if missing:
+                    calls.append(manager.setTargetFunctionRole.encode_input(target, missing, role))
+        grants = [
+            *self.holders.grants(),
+            *((role, self._address(name)) for role, name in CONTRACT_ROLES.items()),
+            (Role.OPERATOR, str(self.account.address)),
+        ]
+        for role, account in grants:
+            if not self._holds(role, account):
+                delay = self.plan.parameters.admin_delay_seconds if role is Role.ADMIN else 0
+                calls.append(manager.grantRole.encode_input(int(role), account, delay))
+        if calls:
+            labels = [
+                manager.labelRole.encode_input(int(role), role.name)
+                for role in Role
+                if role is not Role.ADMIN
+            ]
+            self._call("roles granted", manager.multicall, [*labels, *calls])
+
+    def _hand_over(self) -> None:
+        """The deployer gives up what it held, in one transaction."""
+        manager, own = self._contracts["AccessManager"], str(self.account.address)
+        calls = []
+        if self._holds(Role.OPERATOR, own):
+            calls.append(manager.revokeRole.encode_input(int(Role.OPERATOR), own))
+        calls.append(manager.renounceRole.encode_input(int(Role.ADMIN), own))
+        self._call("roles handed over", manager.multicall, calls)
+
+    # ---- figures ------------------------------------------------------------------------------
+
+    def _configure(self) -> None:
+        """What the contracts need to start: signers, inventory, rate, prices, tariffs."""
+        figures = self.plan.parameters
+        quorum, ledger = self._contracts["OracleQuorum"], self._contracts["MeterLedger"]
+        desk, price = self._contracts["PowerCoinDesk"], self._contracts["PostedPrice"]
+        signers = self.holders.signers_ascending()
+        if list(quorum.signers()) != signers or quorum.threshold() != self.holders.threshold:
+            self._call("signers set", quorum.setSigners, signers, self.holders.threshold)
+        if ledger.inventory() != self._address("EnergyMarket"):
+            self._call("inventory set", ledger.setInventory, self._address("EnergyMarket"))
+        if desk.etherRate()[0] == 0:
+            self._call("ether rate posted", desk.setEtherRate, figures.ether_rate_micro_inr)
+        if price.prices()[2] == 0:
+            self._call(
+                "prices posted",
+                price.setPrices,
+                figures.buy_price_micro_inr_per_kwh,
+                figures.sell_price_micro_inr_per_kwh,
+            )
+        self._load_tariffs()
+
+    def _load_tariffs(self) -> None:
+        raise NotImplementedError
+
+    # ---- check --------------------------------------------------------------------------------
+
+    def _verify(self) -> None:
+        """Everything is as planned and the deployer holds nothing."""
+        wrong = [
+            f"{Role(role).name} is not held by {account}"
+            for role, account in self.holders.grants()
+            if not self._holds(role, account)
+        ]
+        own = str(self.account.address)
+        held = [role.name for role in Role if self._holds(role, own)]
+        wrong += [f"the deployer still holds {name}" for name in held]
+        if self._contracts["MeterLedger"].inventory() != self._address("EnergyMarket"):
+            wrong.append("MeterLedger's inventory is not the EnergyMarket")
+        if wrong:
+            raise DeployError(
+                "the deployment differs from its plan, and only the admin can change it now: "
+                + "; ".join(wrong)
+            )
+
+    # ---- transactions and progress ------------------------------------------------------------
+
+    def _call(self, what: str, method: Any, *arguments: Any) -> None:
+        self._count(what, method(*arguments, **self._options))
+
+    def _count(self, what: str, receipt: Any) -> None:
+        self.gas_used += int(receipt.gas_used)
+        self.fee_wei += int(receipt.gas_used) * int(receipt.gas_price)
+        self._say(f"{what}  ({receipt.gas_used:,} gas)")
+
+    def _await_pending(self, timeout_s: float = 600.0) -> None:
+        """Waits until no earlier transaction of the account is on its way."""
+        deadline = time.monotonic() + timeout_s
+        count, own = self._web3.eth.get_transaction_count, self.account.address
+        while count(own, "pending") > count(own, "latest"):
+            if time.monotonic() > deadline:
+                raise DeployError(
+                    f"transactions of {own} have been pending for {timeout_s:.0f} s; let them be "
+                    "mined or replace them, then run again"
+                )
+            time.sleep(1)
+
+    def _read_progress(self) -> dict[str, dict[str, Any]]:
+        try:
+            content = json.loads(self._progress_file.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise DeployError(f"{self._progress_file} is damaged: {error}; remove it") from error
+        return dict(content) if isinstance(content, dict) else {}
+
+    def _remember(self, name: str, address: str, block: int) -> None:
+        self._known[name] = {"address": address, "block": block}
+        write_secret(self._progress_file, json.dumps(self._known, indent=2) + "\n")
