@@ -17,6 +17,11 @@ interface IGridToken is IERC1155 {
     /// At most MAX_BATCH entries in one call.
     error GridToken_BatchTooLong(uint256 length, uint256 max);
     error GridToken_NothingParked(address account);
+    error GridToken_UnknownId(uint256 id);
+    /// Too little gas is left to give a receiving contract its full allowance; send more with the call.
+    error GridToken_TooLittleGas(uint256 left, uint256 needed);
+    /// Only GridToken itself may call this.
+    error GridToken_OnlySelf(address caller);
 
     function INR() external view returns (uint256);
     function ENERGY() external view returns (uint256);
@@ -36,8 +41,9 @@ interface IGridToken is IERC1155 {
     function mintCo2(address to, uint256 grams) external;
 
     /// @notice Books metered energy for many accounts in one call. Role: LEDGER.
-    /// A positive delta mints, a negative one burns down to zero. A contract that refuses the
-    /// ERC-1155 hook (called with bounded gas) does not block the batch: its credit is parked.
+    /// A positive delta mints, a negative one burns down to zero, parked energy last. A contract that refuses
+    /// the ERC-1155 hook (called with bounded gas) does not block the batch: its credit is parked.
+    /// A hook that runs inside a batch sees a `totalSupply` from before the batch.
     /// @param accounts may repeat
     /// @param deltasWh signed Wh, same length
     /// @return unmetWh for each entry, what could not be burned for lack of balance

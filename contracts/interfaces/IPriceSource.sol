@@ -18,13 +18,15 @@ interface IPostedPrice is IPriceSource {
     error PostedPrice_OutOfBounds(uint256 price, uint256 min, uint256 max);
     /// The microgrid must not pay more than it takes.
     error PostedPrice_SellAboveBuy(uint256 sellPrice, uint256 buyPrice);
+    /// The minimum must be positive and at most the maximum, which must be below 2^96.
+    error PostedPrice_BadBounds(uint256 min, uint256 max);
 
-    /// @notice Role: OPERATOR.
+    /// @notice Role: OPERATOR. Posting the same prices again keeps them fresh.
     function setPrices(uint256 buyPrice, uint256 sellPrice) external;
-    /// @notice Role: OPERATOR. Changes one of the two.
+    /// @notice Role: OPERATOR. Changes one of the two and confirms the other.
     function setBuyPrice(uint256 buyPrice) external;
     function setSellPrice(uint256 sellPrice) external;
-    /// @notice Role: admin.
+    /// @notice Role: admin. Prices that the new bounds would refuse become stale (updatedAt = 0) until posted anew.
     function setBounds(uint256 minPrice, uint256 maxPrice) external;
     function bounds() external view returns (uint256 minPrice, uint256 maxPrice);
 }
