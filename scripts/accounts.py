@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts import development
+from backend.chain.accounts import LOCAL_CHAINS, refuse_development_keys
 from scripts.keyfiles import KeyFileError
 
 KEYFILE = "OHMSTEAD_KEYFILE"
@@ -24,11 +24,11 @@ def sending_account(
 
     Raises:
         KeyFileError: no key file, or it does not open.
-        development.DevelopmentKeyError: the key file holds a well-known key.
+        backend.chain.accounts.AccountError: the key file holds a well-known key.
     """
     from ape import accounts
 
-    if chain_id in development.LOCAL_CHAIN_IDS:
+    if chain_id in LOCAL_CHAINS:
         return accounts.test_accounts[development_index]
     name = environment.get(KEYFILE, "")
     if not name:
@@ -37,7 +37,7 @@ def sending_account(
             "(`ape accounts generate deployer` makes one)"
         )
     account = _keyfile_account(name)
-    development.refuse_on_public_chain(chain_id, [(KEYFILE, str(account.address))])
+    refuse_development_keys({KEYFILE: str(account.address)}, chain_id)
     try:
         account.unlock(environment.get(PASSPHRASE))
     except Exception as error:

@@ -16,7 +16,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from web3.utils.address import get_create_address
 
-from scripts import development
+from backend.chain.accounts import LOCAL_CHAINS
 from scripts.keyfiles import write_secret
 from scripts.plan import Plan
 from scripts.roles import CONTRACT_ROLES, Role, functions_by_role
@@ -36,7 +36,7 @@ ORDER = (
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
-TEST_CHAIN_IDS = development.LOCAL_CHAIN_IDS | {11155111, 17000, 560048}
+TEST_CHAIN_IDS = LOCAL_CHAINS | {11155111, 17000, 560048}
 """Where a demo token may stand in for a stablecoin: local chains, Sepolia, Holesky, Hoodi."""
 
 _ZERO = "0x" + "0" * 40

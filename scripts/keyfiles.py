@@ -1,4 +1,4 @@
-"""Files that hold secrets: written whole or not at all, readable by their owner only."""
+"""Files that hold secrets, made the first time they are needed and kept from then on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+
+from backend.chain.accounts import load_account, save_account
 
 
 class KeyFileError(RuntimeError):
@@ -42,37 +44,16 @@ def random_hex(byte_count: int = 32) -> str:
 
 
 def account_once(path: Path) -> LocalAccount:
-    """The account in the plain key file `path` (`address`, `private_key`), made the first time.
+    """The account in the plain key file `path`, made the first time.
 
     For keys that a server must use without a person; what guards them is the file's mode.
-    """
-    if not path.exists():
-        made = Account.create()
-        content = {"address": made.address, "private_key": made.key.to_0x_hex()}
-        write_secret(path, json.dumps(content, indent=2) + "\n")
-    try:
-        account: LocalAccount = Account.from_key(json.loads(path.read_text())["private_key"])
-        return account
-    except (ValueError, KeyError, TypeError) as error:
-        raise KeyFileError(f"{path} holds no private_key: restore it from your backup") from error
-
-
-def open_keystore(path: Path, passphrase: str) -> LocalAccount:
-    """The account in an encrypted JSON keystore (version 3, as geth, Ape and MetaMask write it).
 
     Raises:
-        KeyFileError: no such file, not a keystore, or a wrong passphrase.
+        backend.chain.accounts.AccountError: the file is open to others or damaged.
     """
-    try:
-        key = Account.decrypt(path.read_text(), passphrase)
-    except OSError as error:
-        raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, NotImplementedError) as error:
-        raise KeyFileError(
-            f"the key file {path} does not open: wrong passphrase, or not a JSON keystore ({error})"
-        ) from error
-    account: LocalAccount = Account.from_key(key)
-    return account
+    if not path.exists():
+        save_account(path, Account.create())
+    return load_account(path)
 
 
 def keystore_once(path: Path, passphrase: str) -> str:

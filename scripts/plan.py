@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from eth_utils.address import is_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from backend.chain.accounts import refuse_development_keys
 from scripts import development
 from scripts.roles import ADMIN_DELAY_SECONDS, RoleHolders
 
@@ -113,7 +114,7 @@ def read_plan(path: Path, chain_id: int) -> Plan:
 
     Raises:
         PlanError: the file is missing or wrong; names the keys.
-        development.DevelopmentKeyError: a well-known key on a public chain.
+        backend.chain.accounts.AccountError: a well-known key on a public chain.
     """
     try:
         content = tomllib.loads(path.read_text())
@@ -125,7 +126,7 @@ def read_plan(path: Path, chain_id: int) -> Plan:
         plan = Plan.model_validate(content)
     except ValidationError as error:
         raise PlanError("\n".join(_problems(path, error))) from error
-    development.refuse_on_public_chain(chain_id, plan.roles.holders().named())
+    refuse_development_keys(dict(plan.roles.holders().named()), chain_id)
     return plan
 
 
