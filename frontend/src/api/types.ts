@@ -1,0 +1,246 @@
+/** What the service answers; docs/api.md and /api/openapi.json are the reference. Units are in the names. */
+
+import type { Address, Hex } from "viem";
+
+export interface DemoWallet {
+  name: string;
+  role: string;
+  address: Address;
+  private_key: Hex;
+  meters?: number[];
+}
+
+export interface ServiceConfig {
+  chain_id: number;
+  chain_name: string;
+  rpc_url: string;
+  explorer_url: string | null;
+  slot_seconds: number;
+  deployment: Record<string, { address: Address } | undefined>;
+  demo_wallets?: DemoWallet[];
+}
+
+export interface Flows {
+  consumption_wh: number;
+  prosumer_export_wh: number;
+  der_generation_wh: number;
+  charged_wh: number;
+  discharged_wh: number;
+  grid_import_wh: number;
+  grid_export_wh: number;
+  prosumer_generation_wh: number;
+}
+
+export type Condition = "balanced" | "surplus" | "deficit";
+export type SlotState = "closed" | "signed" | "sent" | "committed";
+
+export interface Slot {
+  slot: number;
+  starts_at: number;
+  ends_at: number;
+  previous_slot: number;
+  root: Hex;
+  totals: Flows;
+  energy: Flows;
+  balance_wh: number;
+  condition: Condition;
+  leaf_count: number;
+  state: SlotState;
+  transaction: Hex | null;
+  block: number | null;
+  closed_ms: number | null;
+  settled_at: number | null;
+}
+
+export interface SlotPage {
+  slots: Slot[];
+  next_before: number | null;
+}
+
+export interface Price {
+  buy_micro_inr_per_kwh: number;
+  sell_micro_inr_per_kwh: number;
+  updated_at: number;
+  stale: boolean;
+  ether_micro_inr: number;
+}
+
+export interface PriceHistory extends Price {
+  history: { buy_micro_inr_per_kwh: number; sell_micro_inr_per_kwh: number; at: number }[];
+}
+
+export interface Relay {
+  switch_id: number;
+  label: string;
+  board: number;
+  pin: number;
+  meter_id: number;
+  critical: boolean;
+  commanded_closed: boolean;
+  acknowledged_closed: boolean;
+  shed: boolean;
+  supplied: boolean;
+  override: string | null;
+  override_until: number | null;
+  cutoff_wh: number | null;
+  reason: string;
+  pending: boolean;
+  position: number | null;
+  threshold_bps: number | null;
+  request_id: number | null;
+}
+
+export interface BatteryStatus {
+  battery_id?: number;
+  soc_bp: number | null;
+  observed_at: number | null;
+}
+
+export interface RelayOverview {
+  battery: BatteryStatus;
+  order: Record<string, number[] | undefined>;
+  thresholds_bps: Record<string, number[] | undefined>;
+  relays: Relay[];
+}
+
+export interface PowerFlows {
+  solar: number;
+  prosumer_export: number;
+  /** Positive: discharging. */
+  battery: number;
+  /** Positive: import. */
+  grid: number;
+  consumption: number;
+  unknown: number;
+}
+
+export interface TodayPoint {
+  slot: number;
+  consumption_wh: number;
+  solar_wh: number;
+  battery_wh: number;
+  grid_wh: number;
+}
+
+export interface Summary {
+  at_ms: number;
+  slot_seconds: number;
+  current_slot: number;
+  slot_progress: number;
+  power_w: PowerFlows;
+  soc_bp: number | null;
+  battery_wh: number | null;
+  price: Price | null;
+  latest_slot: Slot | null;
+  counts: Record<"slots_committed" | "settlements" | "sheds" | "acknowledgements" | "readings", number>;
+  meters: { total: number; stale: number };
+  relays: Relay[];
+  today: TodayPoint[];
+  suspended: number[];
+}
+
+export interface Health {
+  status: "ok" | "degraded";
+  chain: { id: number; block: number; synced: boolean; lag_s: number };
+  store: string;
+  oracle: { signers_up: number; threshold: number; outbox_pending: number };
+  version: string;
+}
+
+export type MeterKind = "consumer" | "prosumer" | "der" | "battery" | "ev" | "grid" | "none";
+export type MeterMode = "community" | "prepaid" | "billed" | "on_request";
+
+export interface Meter {
+  meter_id: number;
+  label: string;
+  kind: MeterKind;
+  feeder_node: number;
+  mode: MeterMode;
+  claimed: boolean;
+  stale: boolean;
+  last_seen_ms: number | null;
+  relays: number[];
+}
+
+export interface Registers {
+  generated_wh: number;
+  consumed_wh: number;
+  exported_wh: number;
+  imported_wh: number;
+  charged_wh: number;
+  discharged_wh: number;
+}
+
+export interface Reading extends Registers {
+  measured_at: number;
+  power_w?: number | null;
+}
+
+export interface AccessEntry {
+  at: number;
+  account: string;
+  role: string;
+  what: string;
+}
+
+export interface Bill {
+  bill_id: number;
+  issued_at: number;
+  due_at: number;
+  consumed_wh: number;
+  exported_wh: number;
+  charge_micro_inr: number;
+  credit_micro_inr: number;
+  paid: boolean;
+}
+
+export interface MeterAccount {
+  meter_id: number;
+  registers: Registers | null;
+  settled_registers: Registers | null;
+  debt_wh: number;
+  mode: MeterMode;
+  suspended: boolean;
+  bills: Bill[];
+}
+
+export interface ChainEvent {
+  name: string;
+  contract?: string;
+  args: Record<string, unknown>;
+  transaction: Hex;
+  block: number;
+  at?: number | null;
+}
+
+export interface EventPage {
+  events: ChainEvent[];
+  next_before: number | null;
+}
+
+export interface LeafProof {
+  slot: number;
+  leaf: { meter: number; kind: number | string; registers: Registers; packed: Hex; salt: Hex };
+  siblings: { hash: Hex; lo: Hex; hi: Hex; left: boolean }[];
+  path: Hex;
+  root: Hex;
+  totals_lo: Hex;
+  totals_hi: Hex;
+}
+
+export interface QuarantineEntry {
+  id: number;
+  node_id: number;
+  at: number;
+  result: string;
+  detail: string;
+}
+
+export interface Challenge {
+  message: string;
+}
+
+export interface Session {
+  token: string;
+  expires_at: number;
+}
