@@ -6,8 +6,9 @@ outbox.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from backend.chain.contracts import Call, Contract, ContractSet
 from backend.chain.types import (
@@ -34,6 +35,36 @@ ProofNode = tuple[bytes, bytes, bytes]
 
 def _as(call: Call[Any], read: Callable[[Any], T]) -> Call[T]:
     return Call(call.target, call.data, lambda data: read(call.read(data)), call.name)
+
+
+def _struct(call: Call[Any], into: type[T], **convert: Callable[[Any], Any]) -> Call[T]:
+    """Reads a struct by its field names: one that gained a field is still read right."""
+    names = {_camel(field.name): field.name for field in dataclasses.fields(cast(Any, into))}
+
+    def read(struct: dict[str, Any]) -> T:
+        values = {name: struct[key] for key, name in names.items()}
+        for name, function in convert.items():
+            values[name] = function(values[name])
+        return into(**values)
+
+    return _as(call, read)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _slot_record(struct: dict[str, Any]) -> SlotRecord:
+    totals = struct["totals"]
+    return SlotRecord(
+        root=struct["root"],
+        totals_lo=totals["lo"],
+        totals_hi=totals["hi"],
+        previous_slot=struct["previousSlot"],
+        committed_at=struct["committedAt"],
+        leaf_count=struct["leafCount"],
+    )
 
 
 class MeterLedgerClient:
@@ -68,10 +99,7 @@ class MeterLedgerClient:
 
     def slot_record(self, slot: int) -> Call[SlotRecord]:
         """A committed slot."""
-        return _as(
-            self.contract.call("slotRecord", slot),
-            lambda v: SlotRecord(v[0], v[1][0], v[1][1], v[2], v[3], v[4]),
-        )
+        return _as(self.contract.call("slotRecord", slot), _slot_record)
 
     def settled_registers(self, meter: int) -> Call[int]:
         """The packed registers a meter is settled up to."""
@@ -122,13 +150,12 @@ class PriorityRegistryClient:
 
     def switch_config(self, switch_id: int) -> Call[SwitchConfig]:
         """A switch as installed."""
-        return _as(self.contract.call("switchConfig", switch_id), lambda v: SwitchConfig(*v))
+        return _struct(self.contract.call("switchConfig", switch_id), SwitchConfig)
 
     def switch_state(self, switch_id: int) -> Call[SwitchState]:
         """What a relay should be and what it was acknowledged to be."""
-        return _as(
-            self.contract.call("switchState", switch_id),
-            lambda v: SwitchState(v[0], v[1], v[2], v[3], Override(v[4]), *v[5:]),
+        return _struct(
+            self.contract.call("switchState", switch_id), SwitchState, overridden=Override
         )
 
     def order(self, battery: int) -> Call[list[int]]:
@@ -145,7 +172,7 @@ class PriorityRegistryClient:
 
     def battery_state(self, battery: int) -> Call[BatteryState]:
         """The last report."""
-        return _as(self.contract.call("batteryState", battery), lambda v: BatteryState(*v))
+        return _struct(self.contract.call("batteryState", battery), BatteryState)
 
     def report_digest(self, battery: int, soc_bps: int, observed_at: int) -> Call[bytes]:
         """The digest oracle nodes sign, by the contract itself."""
@@ -160,10 +187,7 @@ class MeterRegistryClient:
 
     def get(self, meter: int) -> Call[Meter]:
         """A metering point."""
-        return _as(
-            self.contract.call("get", meter),
-            lambda v: Meter(v[0], v[1], BillingMode(v[2]), *v[3:]),
-        )
+        return _struct(self.contract.call("get", meter), Meter, mode=BillingMode)
 
     def meter_count(self) -> Call[int]:
         """How many are registered."""
@@ -229,10 +253,7 @@ class EnergyMarketClient:
 
     def request(self, request_id: int) -> Call[SupplyRequest]:
         """A supply request."""
-        return _as(
-            self.contract.call("request", request_id),
-            lambda v: SupplyRequest(v[0], v[1], RequestState(v[2]), *v[3:]),
-        )
+        return _struct(self.contract.call("request", request_id), SupplyRequest, state=RequestState)
 
     def request_count(self) -> Call[int]:
         """How many were made."""
@@ -275,7 +296,7 @@ class TariffBookClient:
 
     def bill(self, bill_id: int) -> Call[Bill]:
         """A bill."""
-        return _as(self.contract.call("bill", bill_id), lambda v: Bill(*v))
+        return _struct(self.contract.call("bill", bill_id), Bill)
 
 
 class PriceClient:

@@ -71,8 +71,8 @@ class _Function:
     name: str
     selector: bytes
     inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
     input_abi: tuple[AbiItem, ...]
+    output_abi: tuple[AbiItem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class Contract:
             item["name"],
             keccak(text=_signature(item))[:4],
             tuple(collapse_if_tuple(entry) for entry in item.get("inputs", ())),
-            tuple(collapse_if_tuple(entry) for entry in item.get("outputs", ())),
             tuple(item.get("inputs", ())),
+            tuple(item.get("outputs", ())),
         )
         self._functions.setdefault(function.name, function)
         self._functions[f"{function.name}({','.join(function.inputs)})"] = function
@@ -117,11 +117,11 @@ class Contract:
     def call(self, function: str, *args: Any) -> Call[Any]:
         """A call of `function` (its name, or full signature if overloaded).
 
-        One output is read as a bare value, several as a tuple.
+        One output is read as a bare value, several as a tuple; structs are dicts by field name.
         """
         entry = self._function(function)
         data = entry.selector + abi_encode(entry.inputs, args)
-        return Call(self.address, data, _reader(entry.outputs), f"{self.name}.{entry.name}")
+        return Call(self.address, data, _reader(entry.output_abi), f"{self.name}.{entry.name}")
 
     def decode_input(self, data: bytes) -> tuple[str, dict[str, Any]]:
         """A call's function and arguments by name, from its calldata."""
@@ -249,9 +249,12 @@ def _signature(item: AbiItem) -> str:
     return f"{item['name']}({','.join(collapse_if_tuple(part) for part in item.get('inputs', ()))})"
 
 
-def _reader(outputs: tuple[str, ...]) -> Callable[[bytes], Any]:
+def _reader(outputs: tuple[AbiItem, ...]) -> Callable[[bytes], Any]:
+    types = [collapse_if_tuple(item) for item in outputs]
+
     def read(data: bytes) -> Any:
-        values = abi_decode(outputs, data)
+        decoded = abi_decode(types, data)
+        values = tuple(_named(item, value) for item, value in zip(outputs, decoded, strict=True))
         return values[0] if len(values) == 1 else values
 
     return read

@@ -143,6 +143,7 @@ class SwitchState:
     changed_at: int
     sequence: int
     acknowledged_sequence: int
+    acknowledged_at: int
     cutoff_wh: int
 
 

@@ -144,7 +144,7 @@ outbox = sa.Table(
     sa.Column("gas_used", sa.BigInteger),
     sa.Column("error", sa.String),
     sa.Column("priority", sa.Integer, nullable=False, default=0),  # higher goes first
-    sa.Column("replaced", sa.JSON, nullable=False, default=list),  # hashes tried earlier at this nonce
+    sa.Column("replaced", sa.JSON, nullable=False, default=list),  # earlier hashes, same nonce
     sa.Index("outbox_by_state", "state", "priority", "id"),
     sa.Index("outbox_by_nonce", "sender", "nonce"),
 )
@@ -227,7 +227,7 @@ settled_meters = sa.Table(
     sa.Column("debt_wh", sa.BigInteger, nullable=False, default=0),
     sa.Column("block", sa.BigInteger, nullable=False),
 )
-"""Each meter's last settlement, from MeterSettled; a missing row only means it is settled once more."""
+"""Each meter's last settlement, from MeterSettled; if a row is missing, it is settled once more."""
 
 access_log = sa.Table(
     "access_log",
