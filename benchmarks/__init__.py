@@ -1,0 +1,1 @@
+"""Our figures beside those of what else one would pick: `make bench`."""
