@@ -73,7 +73,7 @@ interface IMeterRegistry {
 
     function get(MeterId meter) external view returns (Meter memory);
     /// @notice What settlement needs, one storage read.
-    /// @return trackSlot true if the ledger must keep the slot of the last settlement (leaving, or OnRequest)
+    /// @dev trackSlot: true if the ledger must keep the slot of the last settlement (leaving, or OnRequest)
     function settlementOf(MeterId meter)
         external
         view

@@ -7,6 +7,13 @@ import {MeterId, Registers} from "../Types.sol";
 /// @notice Tariffs have a validity period; a bill uses the tariff valid when its period ended.
 /// Consumption of a period is priced by telescopic slabs up to the last telescopic limit; above it one flat
 /// rate applies to all units. Charges round up, export credit rounds down, once per bill.
+///
+/// Billing of a holding starts at the registers settled when `startBilling` is called, which anyone may do as soon
+/// as a meter is held in Billed mode; nothing before that is billed. A bill runs from the registers of the bill
+/// before to those settled when it is issued, so every settled Wh is on exactly one bill. A bill that comes late and
+/// covers several periods spreads its energy evenly over them, so that being late puts nobody into a dearer slab.
+/// When the holding ends or the mode changes, the next `issueBill` closes the account with a last bill, due or not.
+/// @dev Trusted: the meter ledger for the registers, the operator for the tariffs.
 interface ITariffBook {
     /// @param uptoWh inclusive upper limit of the slab, per billing period; ascending
     struct Slab {
@@ -41,6 +48,8 @@ interface ITariffBook {
         bool paid;
     }
 
+    event BillingStarted(MeterId indexed meter, uint32 indexed subscription, address indexed holder, uint64 startsAt, uint64 nextBillAt);
+    event TariffEnded(uint32 indexed tariffId, uint64 validUntil);
     event TariffAdded(uint32 indexed tariffId, uint64 validFrom, uint64 validUntil, string name);
     event BillIssued(uint256 indexed billId, MeterId indexed meter, address indexed holder, uint64 consumedWh, uint64 exportedWh, uint256 chargeMicroInr, uint256 creditMicroInr, uint64 dueAt);
     event BillPaid(uint256 indexed billId, address indexed payer, uint256 microInr);
@@ -50,8 +59,13 @@ interface ITariffBook {
     /// Slabs must ascend and not be empty, the last flat limit must be open, the period positive.
     error TariffBook_BadTariff(string field);
     /// Periods of tariffs must not overlap.
+    error TariffBook_TooManyTariffs(uint256 max);
+    error TariffBook_UnknownTariff(uint32 tariffId);
+    /// The end must lie in the future and before the present one.
+    error TariffBook_BadEnd(uint256 validUntil);
+    error TariffBook_AlreadyStarted(MeterId meter);
     error TariffBook_Overlap(uint32 tariffId);
-    error TariffBook_NoTariff(uint256 at);
+    error TariffBook_NoTariff(uint256 time);
     error TariffBook_NotBilled(MeterId meter);
     /// The billing period is not over.
     error TariffBook_TooEarly(MeterId meter, uint256 nextBillAt);
@@ -62,6 +76,10 @@ interface ITariffBook {
 
     /// @notice Role: OPERATOR.
     function addTariff(Tariff calldata tariff) external returns (uint32 tariffId);
+    /// @notice Ends a tariff earlier, at a time to come, so that another can follow. Role: OPERATOR.
+    function endTariff(uint32 tariffId, uint64 validUntil) external;
+    /// @notice Starts the billing of a meter held in Billed mode, at its settled registers. Permissionless.
+    function startBilling(MeterId meter) external;
     /// @notice Issues the bill of a billed meter's period that is over. Permissionless. Credit above the charge becomes withdrawable.
     function issueBill(MeterId meter) external returns (uint256 billId);
     /// @notice Pays a bill in INR from the caller, who must have approved this contract on GridToken. Anyone may pay.
