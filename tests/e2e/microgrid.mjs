@@ -1,0 +1,115 @@
+// A microgrid to test against: the one that OHMSTEAD_RUN_FILE names, or one of its own by `make run`'s program
+// in a fresh folder, with ports of its own, stopped at the end.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const START_LIMIT_MS = 240_000;
+
+/** Waits until `probe` answers something truthy, and returns that. */
+export async function until(what, probe, limitMs = 60_000, everyMs = 250) {
+  const deadline = Date.now() + limitMs;
+  let last;
+  while (Date.now() < deadline) {
+    try {
+      const found = await probe();
+      if (found) return found;
+    } catch (error) {
+      last = error;
+    }
+    await pause(everyMs);
+  }
+  throw new Error(`${what}: not within ${limitMs / 1000} s${last ? ` (${last.message})` : ""}`);
+}
+
+async function json(url, options) {
+  const answer = await fetch(url, options);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+/** The running microgrid's addresses and what tests ask it. */
+export class Microgrid {
+  constructor(run, stop) {
+    Object.assign(this, run);
+    this.stop = stop;
+  }
+
+  api(path) {
+    return json(`${this.page}${path}`);
+  }
+
+  summary() {
+    return this.api("/api/summary");
+  }
+
+  async relay(label) {
+    const { relays } = await this.api("/api/relays");
+    const found = relays.find((relay) => relay.label === label);
+    if (!found) throw new Error(`no relay ${label}: ${relays.map((relay) => relay.label).join(", ")}`);
+    return found;
+  }
+
+  /** The simulated neighbourhood's own truth and its levers. */
+  control(path, body) {
+    const options = body && { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    return json(`${this.controls}${path}`, options);
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function fromFile(path, stop) {
+  const { page, chain, control, home } = JSON.parse(readFileSync(path, "utf8"));
+  return new Microgrid({ page, chain, controls: control, home }, stop);
+}
+
+/** Starts a microgrid, or finds the one that is there. */
+export async function startMicrogrid() {
+  if (process.env.OHMSTEAD_RUN_FILE) return fromFile(process.env.OHMSTEAD_RUN_FILE, async () => {});
+  const home = mkdtempSync(join(tmpdir(), "ohmstead-e2e-"));
+  const env = {
+    ...process.env,
+    OHMSTEAD_HOME: home,
+    OHMSTEAD_PORT: String(await freePort()),
+    OHMSTEAD_CHAIN_PORT: String(await freePort()),
+    OHMSTEAD_CONTROL_PORT: String(await freePort()),
+  };
+  delete env.OHMSTEAD_RPC_URL;
+  const log = join(home, "run.log");
+  const file = openSync(log, "w");
+  const child = spawn("python", ["-m", "scripts.demo"], { cwd: ROOT, env, stdio: ["ignore", file, file] });
+  closeSync(file);
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const stop = async () => {
+    child.kill("SIGINT");
+    await ended;
+    rmSync(home, { recursive: true, force: true });
+  };
+  const runFile = join(home, "run.json");
+  try {
+    await until("the microgrid starts", () => {
+      if (child.exitCode !== null) throw new Error("it ended");
+      return existsSync(runFile);
+    }, START_LIMIT_MS);
+  } catch (error) {
+    const text = readFileSync(log, "utf8");
+    await stop();
+    throw new Error(`${error.message}\n${text}`);
+  }
+  return fromFile(runFile, stop);
+}
