@@ -8,7 +8,23 @@ import {MeterId, SwitchId} from "../Types.sol";
 /// import) and its takings. Cost = Wh x price / 1000, rounded up when the user pays and down when the user
 /// is paid. Functions that pay take ether (converted at the coin desk, the rest returned as INR) or, with no
 /// ether sent, INR units, for which the caller must have approved this contract on GridToken.
-/// A price older than maxPriceAge is refused. Pausing stops buying, never refunds.
+/// A price older than maxPriceAge is refused. Pausing stops trading (buying, selling, requesting, suspending), never
+/// cancellations, refunds or resumptions.
+///
+/// Supply on request. A request starts at the switch meter's settled import register S, and the relay is told to
+/// open by itself at S + bought. That S is the true register: the request is refused unless the relay has
+/// acknowledged being open and the meter is settled for a slot after that acknowledgement, since nothing flows
+/// while the relay is open. Use is what the settled register has grown since S, up to what was bought; what the
+/// relay lets through beyond that is the community's. After a cancellation the use up to the relay's
+/// acknowledged opening still counts: the request is finished once the meter is settled for a slot after both.
+/// A board that does not acknowledge for CLOSING_TIMEOUT, or a meter that is not settled, no longer holds up the
+/// refund: what is settled by then counts.
+/// OnRequest meters are settled against the community's inventory; `reservedWh` keeps what open requests have paid
+/// for from being sold again.
+///
+/// @dev Trusted: the meter ledger for registers, the priority registry for acknowledgements, the price source for
+/// prices. A meter that is silent keeps its last registers at settlement: what it counted in silence is booked
+/// with its next reading.
 interface IEnergyMarket {
     enum RequestState {
         None,
@@ -19,6 +35,7 @@ interface IEnergyMarket {
 
     /// @param startImportedWh the switch meter's register when supply began; consumption counts from here
     /// @param priceMicroInrPerKwh agreed at the request
+    /// @param closingSlot slot in which the supply was cancelled or cut; 0 while open
     /// @param escrowMicroInr still held
     struct SupplyRequest {
         address requester;
@@ -40,6 +57,8 @@ interface IEnergyMarket {
     event SupplyClosing(uint256 indexed requestId, uint64 closingSlot);
     event SupplyFinished(uint256 indexed requestId, uint256 usedWh, uint256 refundMicroInr);
     event RefundWithdrawn(address indexed account, uint256 microInr);
+    event PriceSourceChanged(address indexed oldSource, address indexed newSource);
+    /// `debtWh` is 0 if an overdue bill is the reason.
     event MeterSuspended(MeterId indexed meter, address indexed holder, uint256 debtWh);
     event MeterResumed(MeterId indexed meter, address indexed holder);
     event TakingsWithdrawn(address indexed to, uint256 microInr);
@@ -57,22 +76,27 @@ interface IEnergyMarket {
     error EnergyMarket_TooLittleEther(uint256 boughtMicroInr, uint256 costMicroInr);
     /// The switch has no meter in OnRequest mode.
     error EnergyMarket_NotOnRequest(SwitchId switchId);
+    /// The switch's relay has not acknowledged being open, so what it counts now is not settled; try again shortly.
+    error EnergyMarket_SwitchNotOpen(SwitchId switchId);
     /// The switch is supplied to somebody already.
     error EnergyMarket_SwitchBusy(SwitchId switchId, uint256 requestId);
     error EnergyMarket_RequestTooLarge(uint256 wh, uint256 max);
     error EnergyMarket_NotRequester(uint256 requestId, address caller);
     error EnergyMarket_WrongState(uint256 requestId, RequestState state);
     /// The meter's reading after the relay opened is not settled yet; try again after the next slot.
+    /// `requestId` is 0 if a new request is refused for it.
     error EnergyMarket_NotSettledYet(uint256 requestId, uint64 needsSlot, uint64 settledSlot);
     error EnergyMarket_NothingToWithdraw(address account);
     error EnergyMarket_NotHeld(MeterId meter);
+    error EnergyMarket_BadParameter(string name);
 
     /// @notice Buys energy units at the current price. Gas: under 100 000 in INR.
     /// @param maxCostMicroInr slippage limit
     function buyEnergy(uint256 energyWh, uint256 maxCostMicroInr) external payable returns (uint256 costMicroInr);
-    /// @notice Sells the caller's energy units to the microgrid.
+    /// @notice Sells the caller's energy units to the microgrid. The caller must have approved this contract.
     function sellEnergy(uint256 energyWh, uint256 minProceedsMicroInr) external returns (uint256 proceedsMicroInr);
-    /// @notice Buys energy, repays the meter's debt with it and resumes supply, in one step.
+    /// @notice Buys energy for the meter's holder, repays the meter's debt with it and resumes supply, in one step.
+    /// Anyone may pay; ether not needed comes back to the payer as INR.
     function topUp(MeterId meter, uint256 energyWh, uint256 maxCostMicroInr) external payable returns (uint256 costMicroInr);
 
     /// @notice Buys `energyWh` for a switch: the cost goes into escrow and the relay closes until they are used.
@@ -83,19 +107,24 @@ interface IEnergyMarket {
     function cancelSupply(uint256 requestId) external;
     /// @notice The operator ends a supply. Role: OPERATOR.
     function cutSupply(uint256 requestId) external;
-    /// @notice After a slot that began after the cancellation is settled: refunds what was not used, to `refundOf`. Permissionless.
+    /// @notice Once a slot after the cancellation and after the relay's acknowledged opening is settled: refunds what
+    /// was not used, to `refundOf`. Permissionless.
     function finishSupply(uint256 requestId) external;
     /// @notice Sends the caller's refunds.
     function withdrawRefund() external returns (uint256 microInr);
 
-    /// @notice Suspends a prepaid meter whose debt exceeds the emergency credit or a billed one whose bill is
-    /// overdue, resumes one for which that no longer holds. Permissionless, idempotent.
+    /// @notice Suspends a held meter whose debt exceeds the emergency credit (prepaid) or of whose present
+    /// subscription a bill is overdue (billed), resumes one for which neither holds. A change of mode clears
+    /// neither. Permissionless, idempotent; while paused it only resumes.
     function enforce(MeterId meter) external returns (bool suspended);
 
     /// @notice Role: OPERATOR.
     function withdrawTakings(uint256 microInr, address to) external;
     /// @notice Role: admin.
     function setPriceSource(address priceSource) external;
+    /// @param maxPriceAge seconds
+    /// @param emergencyCreditWh debt that does not suspend yet
+    /// @param maxRequestWh largest supply request, below 2^39
     function setParameters(uint256 maxPriceAge, uint256 emergencyCreditWh, uint256 maxRequestWh) external;
     /// @notice Role: PAUSER.
     function pause() external;
@@ -105,6 +134,7 @@ interface IEnergyMarket {
     function quoteSellDown(uint256 energyWh) external view returns (uint256 proceedsMicroInr);
     /// @notice Inventory less what open requests have reserved.
     function availableWh() external view returns (uint256);
+    /// @notice What open requests have paid for and not used yet.
     function reservedWh() external view returns (uint256);
     function escrowMicroInr() external view returns (uint256);
     /// @notice INR that belongs to the community: balance less escrow and refunds.

@@ -134,9 +134,8 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
             revert TariffBook_TooEarly(meter, account.periodStart + account.periodSeconds);
         }
         // A last bill counts the period that has begun as a whole one.
-        uint256 periods = closing
-            ? Math.max(1, Math.ceilDiv(elapsed, account.periodSeconds))
-            : elapsed / account.periodSeconds;
+        uint256 periods =
+            closing ? Math.max(1, Math.ceilDiv(elapsed, account.periodSeconds)) : elapsed / account.periodSeconds;
         uint64 periodEnd = (account.periodStart + periods * account.periodSeconds).toUint64();
         Tariff storage rates = _tariff(tariffAt(Math.min(periodEnd, block.timestamp)));
 

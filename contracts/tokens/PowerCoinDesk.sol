@@ -154,7 +154,8 @@ contract PowerCoinDesk is IPowerCoinDesk, AccessManaged, Pausable, ReentrancyGua
     ) external whenNotPaused nonReentrant returns (uint256 microInr) {
         // Somebody who saw the permit in the mempool may have used it first: what counts is the allowance, which the
         // transfer checks.
-        try IERC20Permit(address(_stablecoin())).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
+        try IERC20Permit(address(_stablecoin())).permit(msg.sender, address(this), amount, deadline, v, r, s) {}
+            catch {}
         return _buyWithToken(to, amount, minMicroInr);
     }
 
