@@ -84,6 +84,7 @@ class Demo:
         self._start_neighbourhood()
         run = {
             "page": where.page,
+            "home": str(where.home),
             "chain": self.chain_url,
             "control": f"http://127.0.0.1:{where.control_port}",
             "signers": [f"http://127.0.0.1:{port}" for port in self._signer_ports],

@@ -161,7 +161,51 @@ class Deployer:
         return container.at(address)
 
     def _constructor_arguments(self, name: str) -> Sequence[Any]:
-        raise NotImplementedError
+        """What the contract's constructor takes, from the plan and the contracts before it."""
+        of, figures = self._address, self.plan.parameters
+        rate, prices = self.plan.ether_rate, self.plan.prices
+        manager = self._address("AccessManager")
+        arguments: dict[str, Callable[[], Sequence[Any]]] = {
+            "AccessManager": lambda: [self.account.address],
+            "OracleQuorum": lambda: [
+                manager, self.holders.signers_ascending(), self.holders.threshold,
+            ],
+            "Stablecoin": lambda: [self.holders.operator],
+            "GridToken": lambda: [manager],
+            "PowerCoinDesk": lambda: [
+                manager, of("GridToken"), of("Stablecoin"), self._stablecoin_value(),
+                rate.micro_inr,
+                (
+                    rate.min_micro_inr, rate.max_micro_inr, rate.max_step_bps,
+                    rate.min_interval_seconds, rate.max_age_seconds,
+                ),
+            ],
+            "PostedPrice": lambda: [
+                manager, prices.min_micro_inr_per_kwh, prices.max_micro_inr_per_kwh,
+                prices.buy_micro_inr_per_kwh, prices.sell_micro_inr_per_kwh,
+            ],
+            "MeterRegistry": lambda: [manager],
+            "MeterLedger": lambda: [
+                manager, of("OracleQuorum"), of("MeterRegistry"), of("GridToken"),
+                figures.slot_seconds,
+            ],
+            "TariffBook": lambda: [
+                manager, of("GridToken"), of("MeterRegistry"), of("MeterLedger"),
+            ],
+            "PriorityRegistry": lambda: [manager, of("OracleQuorum")],
+            "EnergyMarket": lambda: [
+                manager,
+                (
+                    of("GridToken"), of("PowerCoinDesk"), of("MeterRegistry"), of("MeterLedger"),
+                    of("TariffBook"), of("PriorityRegistry"), of("PostedPrice"),
+                ),
+                prices.max_age_seconds, figures.emergency_credit_wh, figures.max_request_wh,
+            ],
+        }  # fmt: skip
+        return arguments[name]()
+
+    def _stablecoin_value(self) -> int:
+        return self.plan.stablecoin.micro_inr_per_token if self.plan.stablecoin else 1_000_000
 
     def _adopt_stablecoin(self, address: str) -> None:
         if not self._has_code(address):
@@ -221,24 +265,13 @@ class Deployer:
     # ---- figures ------------------------------------------------------------------------------
 
     def _configure(self) -> None:
-        """What the contracts need to start: signers, inventory, rate, prices, tariffs."""
-        figures = self.plan.parameters
+        """What constructors could not set: the inventory, tariffs, and signers of an older plan."""
         quorum, ledger = self._contracts["OracleQuorum"], self._contracts["MeterLedger"]
-        desk, price = self._contracts["PowerCoinDesk"], self._contracts["PostedPrice"]
         signers = self.holders.signers_ascending()
         if list(quorum.signers()) != signers or quorum.threshold() != self.holders.threshold:
             self._call("signers set", quorum.setSigners, signers, self.holders.threshold)
         if ledger.inventory() != self._address("EnergyMarket"):
             self._call("inventory set", ledger.setInventory, self._address("EnergyMarket"))
-        if desk.etherRate()[0] == 0:
-            self._call("ether rate posted", desk.setEtherRate, figures.ether_rate_micro_inr)
-        if price.prices()[2] == 0:
-            self._call(
-                "prices posted",
-                price.setPrices,
-                figures.buy_price_micro_inr_per_kwh,
-                figures.sell_price_micro_inr_per_kwh,
-            )
         self._load_tariffs()
 
     def _load_tariffs(self) -> None:

@@ -79,14 +79,49 @@ class Stablecoin(_Strict):
     micro_inr_per_token: Positive = 1_000_000
 
 
+class EtherRate(_Strict):
+    """What an ether is worth, and how far and how fast the operator may move that."""
+
+    micro_inr: Positive = 250_000_000_000
+    min_micro_inr: Positive = 25_000_000_000
+    max_micro_inr: Positive = 2_500_000_000_000
+    max_step_bps: Annotated[int, Field(gt=0, le=10_000)] = 1_000
+    min_interval_seconds: Annotated[int, Field(ge=0, lt=2**24)] = 3_600
+    max_age_seconds: Annotated[int, Field(gt=0, lt=2**24)] = 86_400
+
+
+class Prices(_Strict):
+    """The microgrid's posted prices in micro-rupees per kWh, and the bounds of later ones."""
+
+    buy_micro_inr_per_kwh: Positive = 6_000_000
+    sell_micro_inr_per_kwh: Positive = 3_000_000
+    min_micro_inr_per_kwh: Positive = 500_000
+    max_micro_inr_per_kwh: Positive = 30_000_000
+    max_age_seconds: Positive = 7 * 86_400
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        figures = (
+            self.min_micro_inr_per_kwh,
+            self.sell_micro_inr_per_kwh,
+            self.buy_micro_inr_per_kwh,
+            self.max_micro_inr_per_kwh,
+        )
+        if list(figures) != sorted(figures):
+            raise ValueError(
+                "must be min <= sell <= buy <= max (micro_inr_per_kwh), but are "
+                + ", ".join(f"{figure:,}" for figure in figures)
+            )
+        return self
+
+
 class Parameters(_Strict):
-    """Figures that the contracts start with; the operator and the admin can change them later."""
+    """Figures that the contracts start with; the operator and the admin can change most later."""
 
     slot_seconds: Positive = 900
     admin_delay_seconds: Annotated[int, Field(ge=0, lt=2**32)] = ADMIN_DELAY_SECONDS
-    ether_rate_micro_inr: Positive = 250_000_000_000
-    buy_price_micro_inr_per_kwh: Positive = 6_000_000
-    sell_price_micro_inr_per_kwh: Positive = 3_000_000
+    emergency_credit_wh: Annotated[int, Field(ge=0)] = 1_000
+    max_request_wh: Positive = 50_000
     tariffs: tuple[Annotated[str, AfterValidator(_tariff)], ...] = ("kseb-2022-23",)
 
 
@@ -95,17 +130,13 @@ class Plan(_Strict):
 
     roles: Roles
     parameters: Parameters = Parameters()
+    ether_rate: EtherRate = EtherRate()
+    prices: Prices = Prices()
     stablecoin: Stablecoin | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         self.roles.holders()
-        figures = self.parameters
-        if figures.sell_price_micro_inr_per_kwh > figures.buy_price_micro_inr_per_kwh:
-            raise ValueError(
-                "parameters: sell_price_micro_inr_per_kwh is above buy_price_micro_inr_per_kwh; "
-                "the microgrid must not pay more for a kWh than it takes"
-            )
         return self
 
 
@@ -167,4 +198,7 @@ def local_plan(signers: list[str], slot_seconds: int) -> Plan:
             signer_threshold=len(signers) // 2 + 1,
         ),
         parameters=Parameters(slot_seconds=slot_seconds, admin_delay_seconds=0),
+        # A demo is left alone for weeks and must still take a newcomer's ether the day after.
+        ether_rate=EtherRate(min_interval_seconds=0, max_age_seconds=180 * 86_400),
+        prices=Prices(max_age_seconds=180 * 86_400),
     )

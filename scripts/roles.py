@@ -60,7 +60,11 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "finishRelease": Role.LEDGER,
     },
     "MeterLedger": {"setInventory": Role.ADMIN},
-    "TariffBook": {"addTariff": Role.OPERATOR, "withdrawTakings": Role.OPERATOR},
+    "TariffBook": {
+        "addTariff": Role.OPERATOR,
+        "endTariff": Role.OPERATOR,
+        "withdrawTakings": Role.OPERATOR,
+    },
     "PriorityRegistry": {
         "addSwitch": Role.OPERATOR,
         "setOrder": Role.AUTHORITY,

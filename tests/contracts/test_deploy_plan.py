@@ -115,7 +115,8 @@ def test_a_refused_plan_names_its_key(
     [
         ("[parameters]\nslot_seconds = 0", "parameters.slot_seconds"),
         ('[parameters]\ntariffs = ["nowhere"]', "no tariff 'nowhere'"),
-        ("[parameters]\nsell_price_micro_inr_per_kwh = 7_000_000", "must not pay more"),
+        ("[prices]\nsell_micro_inr_per_kwh = 7_000_000", "prices: must be min <= sell"),
+        ("[ether_rate]\nmax_age_seconds = 16777216", "ether_rate.max_age_seconds"),
         ('[stablecoin]\naddress = "rupee"', "stablecoin.address"),
         ("[parameters", "is not TOML"),
     ],
@@ -146,7 +147,7 @@ def test_development_keys_are_for_local_chains(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     path.write_text(plan_text(relayer=f'"{development.account(7).address}"'))
     assert read_plan(path, 31337).roles.relayer == development.account(7).address
-    with pytest.raises(AccountError, match="relayer is .* development account"):
+    with pytest.raises(AccountError, match=r"relayer is .* development account"):
         read_plan(path, SEPOLIA)
 
 

@@ -92,7 +92,8 @@ export async function startMicrogrid() {
   delete env.OHMSTEAD_RPC_URL;
   const log = join(home, "run.log");
   const file = openSync(log, "w");
-  const child = spawn("python", ["-m", "scripts.demo"], { cwd: ROOT, env, stdio: ["ignore", file, file] });
+  const own = join(ROOT, ".venv/bin/python");
+  const child = spawn(existsSync(own) ? own : "python3", ["-m", "scripts.demo"], { cwd: ROOT, env, stdio: ["ignore", file, file] });
   closeSync(file);
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
