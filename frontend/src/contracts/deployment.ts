@@ -1,0 +1,62 @@
+/** The community's contracts: typed ABI here, address from the service. */
+
+import type { Address } from "viem";
+
+import {
+  accessManagerAbi,
+  energyMarketAbi,
+  erc20PermitAbi,
+  errorsAbi,
+  gridTokenAbi,
+  meterLedgerAbi,
+  meterRegistryAbi,
+  oracleQuorumAbi,
+  postedPriceAbi,
+  powerCoinDeskAbi,
+  priorityRegistryAbi,
+  tariffBookAbi,
+} from "./abis";
+import type { ServiceConfig } from "../api/types";
+
+// Every ABI carries the errors of all contracts: a call passes on what the contracts behind it refuse.
+export const ABIS = {
+  AccessManager: [...accessManagerAbi, ...errorsAbi],
+  OracleQuorum: [...oracleQuorumAbi, ...errorsAbi],
+  GridToken: [...gridTokenAbi, ...errorsAbi],
+  PowerCoinDesk: [...powerCoinDeskAbi, ...errorsAbi],
+  PostedPrice: [...postedPriceAbi, ...errorsAbi],
+  MeterRegistry: [...meterRegistryAbi, ...errorsAbi],
+  MeterLedger: [...meterLedgerAbi, ...errorsAbi],
+  TariffBook: [...tariffBookAbi, ...errorsAbi],
+  PriorityRegistry: [...priorityRegistryAbi, ...errorsAbi],
+  EnergyMarket: [...energyMarketAbi, ...errorsAbi],
+  Stablecoin: [...erc20PermitAbi, ...errorsAbi],
+} as const;
+
+export type ContractName = keyof typeof ABIS;
+
+export const TOKEN_ID = { inr: 0n, energy: 1n, co2: 2n } as const;
+
+/** Address of a deployed contract. Throws if the service's deployment lacks it. */
+export function addressOf(config: ServiceConfig, name: ContractName): Address {
+  const found = config.deployment[name];
+  if (!found) throw new Error(`The service's deployment has no ${name}; deploy it and restart the service.`);
+  return found.address;
+}
+
+export type ModeName = "community" | "prepaid" | "billed" | "on_request";
+
+/** BillingMode of the contracts. */
+export const BILLING_MODES = ["community", "prepaid", "billed", "on_request"] as const satisfies readonly ModeName[];
+export const PREPAID = 1;
+export const BILLED = 2;
+
+/** Override of the priority registry. */
+export const OVERRIDES = ["none", "force_open", "force_closed"] as const;
+
+/** RequestState of the energy market. */
+export const REQUEST_STATES = ["none", "open", "closing", "finished"] as const;
+export type RequestStateName = (typeof REQUEST_STATES)[number];
+
+/** Roles of the AccessManager that people hold. */
+export const ROLE = { operator: 1n, authority: 2n } as const;

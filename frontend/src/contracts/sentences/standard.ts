@@ -1,0 +1,46 @@
+import { formatMoment } from "../../units/time";
+import { ROLE_NAMES, type Sentences } from "./types";
+
+/** Refusals of the token, of access control and of the libraries below. */
+export const standardSentences = {
+  GridToken_LengthMismatch: () => "Receivers, units and amounts must be equally many.",
+  GridToken_BatchTooLong: (_length, max) => `At most ${max} transfers fit into one transaction.`,
+  GridToken_NothingParked: () => "No energy is parked for this wallet.",
+  GridToken_OnlySelf: () => "Only the token itself may do this.",
+  GridToken_TooLittleGas: () => "The transaction has too little gas for all its receivers. Raise the gas limit in the wallet.",
+  GridToken_UnknownId: (id) => `There is no unit number ${id}; 0 is INR, 1 energy, 2 CO2.`,
+
+  AccessManagerAlreadyScheduled: () => "This operation is announced already and waits for its time.",
+  AccessManagerBadConfirmation: () => "A role is given up by its holder only.",
+  AccessManagerExpired: () => "The announced operation waited too long. Announce it again.",
+  AccessManagerInvalidInitialAdmin: () => "The first administrator cannot be the zero address.",
+  AccessManagerLockedFunction: () => "This function's access cannot be changed.",
+  AccessManagerLockedRole: () => "This role cannot be changed.",
+  AccessManagerNotReady: () => "The announced operation still has to wait for its time.",
+  AccessManagerNotScheduled: () => "This operation has to be announced first, so that all can see it coming.",
+  AccessManagerUnauthorizedAccount: (_account, role) =>
+    `This wallet is not the community's ${ROLE_NAMES[role.toString()] ?? `holder of role ${role}`}.`,
+  AccessManagerUnauthorizedCall: () => "This wallet may not do that.",
+  AccessManagerUnauthorizedCancel: () => "This wallet may not cancel that operation.",
+  AccessManagerUnauthorizedConsume: () => "Only the target contract may use an announced operation.",
+
+  AddressEmptyCode: () => "There is no contract at the address that was called.",
+  ECDSAInvalidSignature: () => "A signature is not valid.",
+  ECDSAInvalidSignatureLength: () => "A signature has the wrong length.",
+  ECDSAInvalidSignatureS: () => "A signature is not in its canonical form.",
+  ERC20InsufficientAllowance: () => "The stablecoin is not released to the desk yet. Approve it first.",
+  ERC20InsufficientBalance: () => "This wallet does not hold enough of the stablecoin.",
+  ERC20InvalidApprover: () => "The stablecoin refuses this approval.",
+  ERC20InvalidReceiver: () => "The stablecoin refuses this receiver.",
+  ERC20InvalidSender: () => "The stablecoin refuses this sender.",
+  ERC20InvalidSpender: () => "The stablecoin refuses this spender.",
+  ERC2612ExpiredSignature: (deadline) =>
+    `The permission was valid until ${formatMoment(Number(deadline))}. Sign a new one.`,
+  ERC2612InvalidSigner: () => "The stablecoin's permission is signed by another wallet. Sign it again.",
+  FailedCall: () => "A contract that was called failed without a reason.",
+  InsufficientBalance: () => "The contract does not hold enough ether for this.",
+  InvalidAccountNonce: () => "The permission was used already. Sign a new one.",
+  InvalidShortString: () => "A name in the contract is too long.",
+  StringTooLong: () => "A name in the contract is too long.",
+  SafeCastOverflowedUintDowncast: () => "A number is too large.",
+} satisfies Sentences;
