@@ -3,8 +3,7 @@
 A row is signed and stored before it is offered to the node, so that after any crash the very same
 bytes are offered again. Nonces are counted here; the chain's own count corrects them. A row leaves
 only when its receipt is `confirmations` deep; if the block vanishes, or the whole chain is an older
-one, the row goes out again. Every effect counts once on chain, so sending twice is never wrong, only
-wasteful.
+one, it goes out again. Every effect counts once on chain: sending twice is a waste, never wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from eth_account.signers.local import LocalAccount
-from eth_typing import HexStr
 
 from backend.chain.contracts import Call, ContractSet
 from backend.chain.fees import FeePolicy
@@ -412,19 +410,18 @@ class Sender:
         self, row: OutboxRow, nonce: int, head: _Head, attempts: int, previous_fee: int
     ) -> tuple[OutboxRow, dict[str, Any]]:
         fees = self._policy.fees.offer(head.base_fee, attempts if previous_fee else 0, previous_fee)
-        signed = self._account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._chain_id,
-                "nonce": nonce,
-                "to": row.target,
-                "value": 0,
-                "data": HexStr("0x" + row.data.hex()),
-                "gas": row.gas,
-                "maxFeePerGas": fees.max_fee,
-                "maxPriorityFeePerGas": fees.priority_fee,
-            }
-        )
+        transaction: dict[str, Any] = {
+            "type": 2,
+            "chainId": self._chain_id,
+            "nonce": nonce,
+            "to": row.target,
+            "value": 0,
+            "data": "0x" + row.data.hex(),
+            "gas": row.gas,
+            "maxFeePerGas": fees.max_fee,
+            "maxPriorityFeePerGas": fees.priority_fee,
+        }
+        signed = self._account.sign_transaction(transaction)
         return row, {
             "nonce": nonce,
             "raw": bytes(signed.raw_transaction),

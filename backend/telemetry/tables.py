@@ -202,6 +202,15 @@ chain_events = sa.Table(
     sa.Index("chain_events_by_name", "contract", "name", "block"),
 )
 
+event_accounts = sa.Table(
+    "event_accounts",
+    metadata,
+    sa.Column("account", sa.String, primary_key=True),  # lower case
+    sa.Column("block", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("log_index", sa.Integer, primary_key=True, autoincrement=False),
+)
+"""Which events name an account: an account's history is one index look-up."""
+
 cursors = sa.Table(
     "cursors",
     metadata,

@@ -1,0 +1,95 @@
+"""What the store knows from the chain: commands, committed slots, settlements."""
+
+from __future__ import annotations
+
+import time
+
+import sqlalchemy as sa
+
+from backend.chain.contracts import integer
+from backend.chain.handlers import EventHandlers
+from backend.chain.types import Reason
+from backend.telemetry import commands, slots
+from backend.telemetry.events import ChainEvent
+from backend.telemetry.slots import SlotState
+
+projections = EventHandlers()
+
+
+@projections.on("PriorityRegistry", "RelayCommand")
+def store_command(connection: sa.Connection, event: ChainEvent) -> None:
+    """A relay is to move."""
+    args = event.args
+    identifier = commands.command_id(args["switchId"], args["sequence"])
+    commands.issue(
+        connection,
+        {
+            "command_id": identifier,
+            "switch_id": args["switchId"],
+            "board": args["board"],
+            "pin": args["pin"],
+            "closed": args["closed"],
+            "cutoff_wh": args["cutoffWh"],
+            "reason": Reason(args["reason"]).name.lower(),
+            "block": event.block,
+            "issued_ms": time.time_ns() // 1_000_000,
+            "offered": 0,
+            "reported": False,
+        },
+    )
+
+
+@projections.on("PriorityRegistry", "RelayAcknowledged")
+def store_report(connection: sa.Connection, event: ChainEvent) -> None:
+    """The chain knows what a board answered."""
+    args = event.args
+    identifier = commands.command_id(args["switchId"], args["sequence"])
+    commands.mark_reported(connection, identifier, args["closed"])
+
+
+@projections.on("MeterLedger", "SlotCommitted")
+def store_commitment(connection: sa.Connection, event: ChainEvent) -> None:
+    """A slot is on chain; if not with our root, ours will never be."""
+    slot = integer(event.args["slot"])
+    stored = slots.get(connection, slot)
+    if stored is None:
+        return
+    ours = bytes.fromhex(event.args["root"][2:]) == stored.root
+    slots.set_state(
+        connection,
+        slot,
+        SlotState.COMMITTED if ours else SlotState.SUPERSEDED,
+        tx_hash=event.tx_hash,
+        committed_block=event.block,
+    )
+
+
+@projections.on("MeterLedger", "MeterSettled")
+def store_settlement(connection: sa.Connection, event: ChainEvent) -> None:
+    """A meter's registers are booked."""
+    args = event.args
+    slots.record_settlement(
+        connection,
+        {
+            "meter_id": args["meter"],
+            "slot": integer(args["slot"]),
+            "registers": integer(args["registers"]).to_bytes(30, "big"),
+            "debt_wh": integer(args["debtWh"]),
+            "block": event.block,
+        },
+    )
+
+
+@projections.on("MeterLedger", "DebtRepaid")
+def store_debt(connection: sa.Connection, event: ChainEvent) -> None:
+    """A meter's debt fell."""
+    slots.set_debt(connection, event.args["meter"], integer(event.args["debtWh"]))
+
+
+@projections.undo
+def forget(connection: sa.Connection, block: int) -> None:
+    """Later blocks are no longer part of the chain."""
+    commands.forget_after(connection, block)
+    commands.unreport_after(connection)
+    slots.uncommit_after(connection, block)
+    slots.forget_settlements_after(connection, block)
