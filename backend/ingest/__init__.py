@@ -1,0 +1,1 @@
+"""What arrives from nodes: decoding, verification, transports."""
