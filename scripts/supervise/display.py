@@ -56,7 +56,7 @@ class Display:
         picture = Group(*(Text(line, "bold") for line in heading), Text(), body)
         if self._live is None:
             self._live = Live(picture, console=self._console, refresh_per_second=4, transient=True)
-            self._live.start()
+            self._live.start(refresh=True)
         else:
             self._live.update(picture)
 
