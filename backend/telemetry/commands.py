@@ -119,8 +119,8 @@ def count_offer(connection: sa.Connection, identifiers: Sequence[int]) -> None:
 def record_ack(connection: sa.Connection, ack: Ack, now_ms: int) -> Command | None:
     """Stores an ACK and what it says of a command.
 
-    An ACK without a command id speaks of the relay's newest answered command. Returns the command as
-    it stands now, or None if the ACK belongs to none.
+    An ACK without a command id speaks of the relay's newest answered command. Returns the command
+    as it stands now, or None if the ACK belongs to none.
     """
     connection.execute(
         relay_acks.insert().values(

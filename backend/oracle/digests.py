@@ -1,0 +1,109 @@
+"""What oracle nodes sign: EIP-712 digests, signatures, and who made them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coincurve import PublicKey
+from eth_abi.abi import encode
+from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from backend.chain.types import Commitment
+
+_DOMAIN = keccak(
+    text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+_SLOT_COMMITMENT = keccak(
+    text="SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,"
+    "uint256 totalsHi,uint32 leafCount,uint64 epoch)"
+)
+_BATTERY_REPORT = keccak(
+    text="BatteryReport(uint16 battery,uint16 socBps,uint40 observedAt,uint64 epoch)"
+)
+_REQUEST = b"\x19Ohmstead oracle request:\n"
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
+
+@dataclass(frozen=True, slots=True)
+class SigningDomain:
+    """The EIP-712 domain of one contract on one chain."""
+
+    name: str
+    version: str
+    chain_id: int
+    contract: str
+
+    def digest(self, struct_hash: bytes) -> bytes:
+        """The digest of a struct in this domain."""
+        separator = keccak(
+            encode(
+                ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+                [
+                    _DOMAIN,
+                    keccak(text=self.name),
+                    keccak(text=self.version),
+                    self.chain_id,
+                    self.contract,
+                ],
+            )
+        )
+        return keccak(b"\x19\x01" + separator + struct_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryReport:
+    """A battery's state of charge in 0.01 % at a Unix second."""
+
+    battery: int
+    soc_bps: int
+    observed_at: int
+
+
+def slot_digest(domain: SigningDomain, commitment: Commitment, epoch: int) -> bytes:
+    """What is signed about a slot, in the ledger's domain."""
+    types = ["bytes32", "uint64", "uint64", "bytes32", "uint256", "uint256", "uint32", "uint64"]
+    values = [
+        _SLOT_COMMITMENT,
+        commitment.slot,
+        commitment.previous_slot,
+        commitment.root,
+        commitment.totals_lo,
+        commitment.totals_hi,
+        commitment.leaf_count,
+        epoch,
+    ]
+    return domain.digest(keccak(encode(types, values)))
+
+
+def battery_digest(domain: SigningDomain, report: BatteryReport, epoch: int) -> bytes:
+    """What is signed about a battery, in the priority registry's domain."""
+    types = ["bytes32", "uint16", "uint16", "uint40", "uint64"]
+    values = [_BATTERY_REPORT, report.battery, report.soc_bps, report.observed_at, epoch]
+    return domain.digest(keccak(encode(types, values)))
+
+
+def request_digest(path: str, body: bytes) -> bytes:
+    """What the relayer signs to show an oracle node who asks."""
+    return keccak(_REQUEST + path.encode() + b"\n" + keccak(body))
+
+
+def sign(account: LocalAccount, digest: bytes) -> bytes:
+    """A 65-byte signature: r, s, v (27 or 28)."""
+    return bytes(account.unsafe_sign_hash(Hash32(digest)).signature)
+
+
+def signer_of(digest: bytes, signature: bytes) -> str | None:
+    """The checksummed address that made a signature; None if it is malformed or malleable."""
+    if len(signature) != 65 or signature[64] not in (27, 28):
+        return None
+    if int.from_bytes(signature[32:64], "big") > _HALF_ORDER:
+        return None
+    try:
+        recoverable = signature[:64] + bytes([signature[64] - 27])
+        key = PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
+    except Exception:  # coincurve raises bare Exception and ValueError for impossible points
+        return None
+    return to_checksum_address(keccak(key.format(compressed=False)[1:])[12:])
