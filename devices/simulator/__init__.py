@@ -1,0 +1,1 @@
+"""The simulated neighbourhood: homes, sun, battery and relays around real frames."""

@@ -1,0 +1,1 @@
+"""Load and sun profiles of four real weeks (SimBench; see NOTICE.md)."""

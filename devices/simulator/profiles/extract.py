@@ -1,0 +1,73 @@
+"""Makes the shipped profile extract from SimBench's low-voltage profiles.
+
+    python -m devices.simulator.profiles.extract FOLDER
+
+FOLDER holds LoadProfile_2016_15min.csv.gz and PVProfile_2016_15min.csv.gz.
+Writes `weeks.csv.gz` beside this file: four whole weeks of 15-minute means, Monday to Sunday, one a
+season, as ten-thousandths of each profile's rated power. Nobody needs this to run the project.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import sys
+from pathlib import Path
+
+WEEK_STARTS = ("18.04.2016", "11.07.2016", "10.10.2016", "18.01.2016")
+"""Mondays; spring first, as its days have sun to store and evenings that empty a battery."""
+
+LOADS = ("H0-A", "H0-B", "H0-C", "H0-G", "H0-L", "G1-A", "G6-A", "L1-A", "L2-A")
+PANELS = ("PV1", "PV3", "PV4", "PV5", "PV6", "PV8")
+ROWS_PER_WEEK = 7 * 96
+
+Row = dict[str, str]
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a gzipped SimBench profile table."""
+    with gzip.open(path, "rt", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def week(rows: list[Row], start: str) -> list[Row]:
+    """Seven days from 00:00 local time of `start`."""
+    first = next(i for i, row in enumerate(rows) if row["time"] == f"{start} 00:00")
+    return rows[first : first + ROWS_PER_WEEK]
+
+
+def ten_thousandths(fraction: str) -> int:
+    """SimBench gives four decimals, so nothing is lost."""
+    return round(float(fraction) * 10_000)
+
+
+def extract(source: Path) -> str:
+    """The extract as CSV text."""
+    loads = read(source / "LoadProfile_2016_15min.csv.gz")
+    panels = read(source / "PVProfile_2016_15min.csv.gz")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["time", *LOADS, *PANELS])
+    for start in WEEK_STARTS:
+        for load, panel in zip(week(loads, start), week(panels, start), strict=True):
+            writer.writerow(
+                [
+                    load["time"],
+                    *(ten_thousandths(load[f"{name}_pload"]) for name in LOADS),
+                    *(ten_thousandths(panel[name]) for name in PANELS),
+                ]
+            )
+    return text.getvalue()
+
+
+def main() -> None:
+    """Writes the extract of the folder named on the command line, the same bytes each time."""
+    target = Path(__file__).with_name("weeks.csv.gz")
+    text = extract(Path(sys.argv[1]))
+    target.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
+    print(f"{target.name}: {target.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
