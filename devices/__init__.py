@@ -1,0 +1,1 @@
+"""Field devices: firmware and the simulated neighbourhood that runs it."""

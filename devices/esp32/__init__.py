@@ -1,0 +1,1 @@
+"""Firmware of the ESP32 nodes: the subset of Python that MicroPython runs, integers only."""
