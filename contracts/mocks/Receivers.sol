@@ -34,6 +34,7 @@ contract HostileReceiver is WalletDouble {
     address public callTarget;
     bytes public callData;
     bool public callSucceeded;
+    bytes public callAnswer;
     uint256 public received;
 
     function behave(Manner manner_) external {
@@ -69,7 +70,7 @@ contract HostileReceiver is WalletDouble {
             IERC1155(msg.sender).safeTransferFrom(address(this), address(0xBEEF), id, value, "");
             revert("passed on, then refused");
         }
-        if (manner == Manner.Call) (callSucceeded,) = callTarget.call(callData);
+        if (manner == Manner.Call) (callSucceeded, callAnswer) = callTarget.call(callData);
         ++received;
         return this.onERC1155Received.selector;
     }
@@ -88,10 +89,11 @@ contract EtherReenterer is ERC1155Holder {
     bytes public callData;
     bool public called;
     bool public callSucceeded;
+    bytes public callAnswer;
 
     receive() external payable {
         called = true;
-        (callSucceeded,) = callTarget.call(callData);
+        (callSucceeded, callAnswer) = callTarget.call(callData);
     }
 
     function arm(address target, bytes calldata data) external {

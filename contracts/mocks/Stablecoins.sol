@@ -26,6 +26,7 @@ contract CallbackStablecoin is ERC20 {
     bytes private _data;
     bool public called;
     bool public callSucceeded;
+    bytes public callAnswer;
 
     constructor() ERC20("Callback rupee", "CALL") {}
 
@@ -40,7 +41,7 @@ contract CallbackStablecoin is ERC20 {
     function _update(address from, address to, uint256 amount) internal override {
         if (_target != address(0)) {
             called = true;
-            (callSucceeded,) = _target.call(_data);
+            (callSucceeded, callAnswer) = _target.call(_data);
         }
         super._update(from, to, amount);
     }
