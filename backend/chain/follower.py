@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
 from backend import signals
 from backend.chain.contracts import ContractSet, integer, json_value
 from backend.chain.handlers import EventHandlers
@@ -21,6 +19,7 @@ from backend.chain.notices import announce
 from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number, quantity
 from backend.telemetry import commands, events
 from backend.telemetry.events import ChainEvent, Cursor
+from backend.telemetry.store import Store
 
 __all__ = ["ChainEvent", "EventFollower", "FollowerPolicy"]
 
@@ -51,7 +50,7 @@ class EventFollower:
 
     def __init__(
         self,
-        engine: sa.Engine,
+        store: Store,
         rpc: RpcClient,
         contracts: ContractSet,
         handlers: EventHandlers,
@@ -59,7 +58,7 @@ class EventFollower:
         policy: FollowerPolicy | None = None,
         on_moved: Callable[[], None] | None = None,
     ) -> None:
-        self._engine = engine
+        self._store = store
         self._rpc = rpc
         self._contracts = contracts
         self._handlers = handlers
@@ -156,7 +155,7 @@ class EventFollower:
         self._range = min(self._range * 2, self._policy.range_blocks)
         found = self._decode(logs)
         cursor = Cursor(last, after["hash"])
-        with self._engine.begin() as connection:
+        with self._store.write() as connection:
             events.move_cursor(connection, CURSOR, cursor)
             events.mark(connection, cursor, _MARKS)
             events.store(connection, found)
@@ -209,7 +208,7 @@ class EventFollower:
     # ---- reorganisation ------------------------------------------------------------------------
 
     def _cursor(self) -> Cursor:
-        with self._engine.connect() as connection:
+        with self._store.read() as connection:
             cursor = events.cursor(connection, CURSOR)
         return cursor if cursor is not None else self._start()
 
@@ -227,7 +226,7 @@ class EventFollower:
         """Takes back everything after the newest block that the node's chain still holds."""
         ancestor = self._common_ancestor()
         log.warning("the chain was reorganised: going back to block %d", ancestor.block)
-        with self._engine.begin() as connection:
+        with self._store.write() as connection:
             events.move_cursor(connection, CURSOR, ancestor)
             events.forget_after(connection, ancestor.block)
             self._handlers.roll_back(connection, ancestor.block)
@@ -235,7 +234,7 @@ class EventFollower:
             self._on_moved()
 
     def _common_ancestor(self) -> Cursor:
-        with self._engine.connect() as connection:
+        with self._store.read() as connection:
             marks = events.marks(connection)
         for start in range(0, len(marks), 32):
             known = marks[start : start + 32]

@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
-from backend.chain.types import Reason
-from backend.telemetry import commands, slots
+from backend.chain.types import ZERO_ADDRESS, BillingMode, Reason
+from backend.telemetry import commands, events, slots, terms
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.slots import SlotState
 
 projections = EventHandlers()
+
+_AT_ONCE = (BillingMode.COMMUNITY, BillingMode.ON_REQUEST)  # set by the operator, while unheld
 
 
 @projections.on("PriorityRegistry", "RelayCommand")
@@ -86,6 +88,22 @@ def store_debt(connection: sa.Connection, event: ChainEvent) -> None:
     slots.set_debt(connection, event.args["meter"], integer(event.args["debtWh"]))
 
 
+_TERMS_EVENTS = ("MeterClaimed", "BillingModeChanged", "ReleaseRequested", "TermsStarted")
+
+
+@projections.on("MeterRegistry", *_TERMS_EVENTS)
+def store_terms(connection: sa.Connection, event: ChainEvent) -> None:
+    """A meter's terms changed, or are to change at its next settlement."""
+    args = event.args
+    if event.name == "TermsStarted":
+        holder = None if args["holder"] == ZERO_ADDRESS else args["holder"]
+        terms.put(connection, args["meter"], mode=args["mode"], changing=False, holder=holder)
+    elif event.name == "BillingModeChanged" and args["newMode"] in _AT_ONCE:
+        terms.put(connection, args["meter"], mode=args["newMode"], changing=False)
+    else:
+        terms.put(connection, args["meter"], changing=True)
+
+
 @projections.undo
 def forget(connection: sa.Connection, block: int) -> None:
     """Later blocks are no longer part of the chain."""
@@ -93,3 +111,6 @@ def forget(connection: sa.Connection, block: int) -> None:
     commands.unreport_after(connection)
     slots.uncommit_after(connection, block)
     slots.forget_settlements_after(connection, block)
+    terms.clear(connection)
+    for event in events.in_order(connection, "MeterRegistry", _TERMS_EVENTS):
+        store_terms(connection, event)

@@ -24,6 +24,7 @@ from backend.chain.refusals import Refusal, classify
 from backend.chain.rpc import NodeUnreachableError, Request, RpcClient, RpcError, number, quantity
 from backend.telemetry import outbox
 from backend.telemetry.outbox import OutboxRow, OutboxState
+from backend.telemetry.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Sender:
 
     def __init__(
         self,
-        engine: sa.Engine,
+        store: Store,
         rpc: RpcClient,
         contracts: ContractSet,
         account: LocalAccount,
@@ -89,7 +90,7 @@ class Sender:
         on_transition: Transition | None = None,
         on_mined: Callable[[], None] | None = None,
     ) -> None:
-        self._engine = engine
+        self._store = store
         self._rpc = rpc
         self._contracts = contracts
         self._account = account
@@ -142,7 +143,7 @@ class Sender:
 
     def status(self) -> SenderStatus:
         """What waits, and what is wrong."""
-        with self._engine.connect() as connection:
+        with self._store.read() as connection:
             counts = outbox.counts(connection)
         return SenderStatus(counts, self._unreachable_since, self._last_error, self._balance)
 
@@ -186,7 +187,7 @@ class Sender:
 
         Returns the rows that are not mined, by nonce, and the nonces that are seen to be used.
         """
-        with self._engine.connect() as connection:
+        with self._store.read() as connection:
             rows = outbox.in_states(
                 connection, (OutboxState.SENT, OutboxState.MINED), sender=self.address
             )
@@ -274,7 +275,7 @@ class Sender:
 
     def _take_back_unrolled(self, head: _Head) -> None:
         """Final rows whose nonce the chain has not used go out again: it is an older chain."""
-        with self._engine.connect() as connection:
+        with self._store.read() as connection:
             rows = outbox.with_nonce_from(connection, self.address, head.nonce)
         for row in rows:
             if row.state is OutboxState.CONFIRMED:
@@ -337,7 +338,7 @@ class Sender:
         room = self._policy.max_in_flight - len(in_flight)
         if room <= 0:
             return 0
-        with self._engine.connect() as connection:
+        with self._store.read() as connection:
             rows = outbox.in_states(
                 connection, (OutboxState.PENDING,), sender=self.address, limit=room
             )
@@ -352,10 +353,10 @@ class Sender:
         signed = []
         for offset, row in enumerate(rows):
             signed.append(self._sign(row, nonce + offset, head, row.attempts, 0))
-        with self._engine.begin() as connection:
+        with self._store.write() as connection:
             for row, changes in signed:
-                self._store(connection, row, OutboxState.SENT, changes)
-        with self._engine.connect() as connection:
+                self._save(connection, row, OutboxState.SENT, changes)
+        with self._store.read() as connection:
             stored = [found for row, _ in signed if (found := outbox.get(connection, row.key))]
         self._offer(stored, head)
         return len(stored)
@@ -401,9 +402,9 @@ class Sender:
         _, changes = self._sign(row, row.nonce, head, row.attempts, row.max_fee_per_gas or 0)
         if row.tx_hash and changes["tx_hash"] != row.tx_hash:
             changes["replaced"] = [*row.replaced, row.tx_hash]
-        with self._engine.begin() as connection:
-            self._store(connection, row, OutboxState.SENT, changes)
-        with self._engine.connect() as connection:
+        with self._store.write() as connection:
+            self._save(connection, row, OutboxState.SENT, changes)
+        with self._store.read() as connection:
             return outbox.get(connection, row.key) or row
 
     def _sign(
@@ -460,10 +461,10 @@ class Sender:
         return check(row) if check is not None else None
 
     def _move(self, row: OutboxRow, state: OutboxState, **changes: Any) -> None:
-        with self._engine.begin() as connection:
-            self._store(connection, row, state, changes)
+        with self._store.write() as connection:
+            self._save(connection, row, state, changes)
 
-    def _store(
+    def _save(
         self, connection: sa.Connection, row: OutboxRow, state: OutboxState, changes: dict[str, Any]
     ) -> None:
         outbox.update(connection, row.id, state=state.value, **changes)

@@ -96,18 +96,21 @@ class SlotRecord:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A metering point as registered. `holder` is the zero address while it is the community's."""
+    """A metering point as registered. `holder` is the zero address while it is the community's.
+
+    While `changing`, holder and mode apply only after a settlement of `change_slot` or later.
+    """
 
     holder: str
     kind: int
     mode: BillingMode
     leaving: bool
-    has_secure_element: bool
+    changing: bool
     feeder_node: int
     max_power_w: int
     claim_key: str
     subscription: int
-    release_slot: int
+    change_slot: int
     device_key_hash: bytes
 
     @property

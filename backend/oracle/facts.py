@@ -81,7 +81,7 @@ class ChainFacts:
         return self._kinds
 
     def rebases(self, meter: int) -> Sequence[Rebase]:
-        """A meter's rebases, oldest first; each holds the sum of all up to it."""
+        """A meter's rebases, oldest first; each replaces the one before."""
         return self._rebases.get(meter, ())
 
     def _read(self, first: int, last: int) -> list[_Fact]:
@@ -107,8 +107,8 @@ class ChainFacts:
         if decoded.name == "MeterRegistered":
             return _Fact(block, index, decoded.args["meter"], decoded.args["kind"], None, 0)
         shift = tuple(
-            before - after
-            for before, after in zip(
+            booked - device
+            for booked, device in zip(
                 _lanes(decoded.args["before"]), _lanes(decoded.args["afterReset"]), strict=True
             )
         )
@@ -127,10 +127,7 @@ class ChainFacts:
         found: dict[int, list[Rebase]] = defaultdict(list)
         for fact in self._facts:
             if fact.offsets is not None:
-                earlier = found[fact.meter]
-                base = earlier[-1].offsets if earlier else (0,) * _LANES
-                total = tuple(a + b for a, b in zip(base, fact.offsets, strict=True))
-                earlier.append(Rebase(fact.at, total))
+                found[fact.meter].append(Rebase(fact.at, fact.offsets))
         self._rebases = {meter: tuple(rebases) for meter, rebases in found.items()}
 
 

@@ -9,6 +9,9 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
+schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
+"""One row: what the other tables mean (backend.telemetry.store)."""
+
 _REGISTERS = ("generated_wh", "consumed_wh", "exported_wh", "imported_wh", "charged_wh", "discharged_wh")
 
 
@@ -42,6 +45,12 @@ node_state = sa.Table(
     sa.Column("firmware", sa.String, nullable=False, default=""),
     sa.Column("downlink_boot", sa.BigInteger, nullable=False, default=0),
     sa.Column("downlink_sequence", sa.BigInteger, nullable=False, default=0),
+    sa.Column("last_tag", sa.LargeBinary),  # of the newest accepted frame: tells its repetition
+    sa.Column("hello", sa.JSON),  # what the node last said of itself
+    sa.Column("rebase_block", sa.BigInteger, nullable=False, default=0),
+    sa.Column("rebase_log_index", sa.Integer, nullable=False, default=0),
+    sa.Column("rebase_before", sa.LargeBinary),  # packed registers the last rebase starts from
+    sa.Column("suspect", sa.LargeBinary),  # packed registers of a step in quarantine
     *[sa.Column("offset_" + name, sa.BigInteger, nullable=False, default=0) for name in _REGISTERS],
 )
 """Replay protection and register offsets (RegistersRebased) of each node."""
@@ -80,6 +89,7 @@ quarantine = sa.Table(
     sa.Column("frame", sa.LargeBinary, nullable=False),
     sa.Column("received_ms", sa.BigInteger, nullable=False),
     sa.Column("resolved_at", sa.BigInteger),
+    sa.Index("quarantine_by_node", "node_id", "resolved_at"),
 )
 """Readings kept for a person: they step back or further than the meter can."""
 
@@ -90,6 +100,38 @@ frame_counts = sa.Table(
     sa.Column("result", sa.String, primary_key=True),
     sa.Column("count", sa.BigInteger, nullable=False, default=0),
 )
+
+fragments = sa.Table(
+    "fragments",
+    metadata,
+    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("frame", sa.LargeBinary, nullable=False),
+)
+"""Accepted pieces of a message that is not whole yet; one message per sender."""
+
+node_events = sa.Table(
+    "node_events",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Integer, nullable=False),
+    sa.Column("pin", sa.Integer, nullable=False),
+    sa.Column("value", sa.BigInteger, nullable=False),
+    sa.Column("measured_at", sa.BigInteger, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+    sa.Index("node_events_by_node", "node_id", "id"),
+)
+"""What happened locally at a node: over-current, tamper, grid lost."""
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("token_hash", sa.String, primary_key=True),  # SHA-256 of the token, which nobody stores
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+)
+"""Wallets signed in."""
 
 slots = sa.Table(
     "slots",
@@ -237,6 +279,16 @@ settled_meters = sa.Table(
     sa.Column("block", sa.BigInteger, nullable=False),
 )
 """Each meter's last settlement, from MeterSettled; if a row is missing, it is settled once more."""
+
+meter_terms = sa.Table(
+    "meter_terms",
+    metadata,
+    sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("mode", sa.Integer, nullable=False, default=0),  # chain BillingMode in force
+    sa.Column("changing", sa.Boolean, nullable=False, default=False),  # until a settlement
+    sa.Column("holder", sa.String),
+)
+"""Who answers for a meter and how it pays, from the registry's events."""
 
 access_log = sa.Table(
     "access_log",
