@@ -57,7 +57,7 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "issueClaimCode": Role.OPERATOR,
         "setCommunityMode": Role.OPERATOR,
         "recordRebase": Role.OPERATOR,
-        "finishRelease": Role.LEDGER,
+        "startTerms": Role.LEDGER,
     },
     "MeterLedger": {"setInventory": Role.ADMIN},
     "TariffBook": {

@@ -18,6 +18,14 @@ import {MeterId, Registers, Flows, Leaf, Condition} from "../Types.sol";
 ///        Battery, Ev: charged = charged, discharged = discharged
 ///        Grid:     grid import = imported, grid export = exported
 ///      Leaves are ordered by ascending meter id; an odd last node of a level is promoted unchanged.
+///      A settlement credits supply to the pool (prosumer export, DER generation, discharged, grid import) and debits
+///      draw from it (consumption, charged, grid export), so that all settlements together equal the totals:
+///        to the holder's energy tokens: Consumer, Prosumer and Ev in Prepaid mode
+///        to the inventory: everything else, netted into one entry a batch
+///      What an account cannot pay in tokens becomes debt, of the meter or the inventory; whatever is credited to a
+///      debtor repays debt first. Debt of a meter whose holder is released stays that holder's (`formerDebtOf`).
+///      Holder and mode are those that IMeterRegistry calls the terms in force: they change at a settlement.
+///      EIP-712 domain: "Ohmstead MeterLedger", version "1" (see eip712Domain).
 ///      Trusted: a quorum of oracle nodes for what the meters counted (IOracleQuorum).
 interface IMeterLedger {
     /// @param slot strictly greater than the last committed one, and over
@@ -60,10 +68,14 @@ interface IMeterLedger {
         int256 balanceWh,
         Condition condition
     );
-    /// `mintedWh` and `burnedWh` are of this settlement; `debtWh` is what the meter owes after it.
+    /// `deltaWh` is what the meter put into the pool less what it drew since the settlement before; `debtWh` is what
+    /// it owes after it.
     event MeterSettled(MeterId indexed meter, uint64 indexed slot, Registers registers, int256 deltaWh, uint256 debtWh);
     event InventorySettled(uint64 indexed slot, int256 deltaWh, uint256 debtWh);
     event DebtRepaid(MeterId indexed meter, uint256 repaidWh, uint256 debtWh);
+    /// The holder was released in debt: the debt stays with the account, the meter starts without.
+    event DebtLeftBehind(MeterId indexed meter, address indexed holder, uint256 debtWh);
+    event FormerDebtRepaid(address indexed account, uint256 repaidWh, uint256 debtWh);
     event InventoryChanged(address indexed oldInventory, address indexed newInventory);
 
     /// Slots are committed in order, each once.
@@ -76,24 +88,28 @@ interface IMeterLedger {
     /// A total is smaller than at the previous slot: registers never go back. Or a lane is out of range.
     error MeterLedger_TotalsWentBack(uint8 lane);
     error MeterLedger_UnknownSlot(uint64 slot);
-    /// The leaf and proof do not give the committed root and totals.
+    /// The leaves (each once, ascending by meter) and the proof do not give the committed root and totals.
     error MeterLedger_BadProof();
-    /// A register is below the settled one (an older slot than the last settlement), or out of range.
+    /// A register is below the settled one: an older slot than the last settlement.
     error MeterLedger_RegisterWentBack(MeterId meter);
     error MeterLedger_UnknownMeter(MeterId meter);
     error MeterLedger_NoInventory();
     error MeterLedger_BatchTooLong(uint256 length, uint256 max);
+    error MeterLedger_ZeroInventory();
 
     /// @notice Commits a slot. Anyone may send it; the signatures count.
     /// @param signatures of EIP-712 SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,uint256 totalsHi,uint32 leafCount,uint64 epoch)
     function commitSlot(Commitment calldata commitment, bytes[] calldata signatures) external;
 
-    /// @notice Settles one meter against a committed slot.
+    /// @notice Settles one meter against a committed slot. Registers equal to the settled ones change no balance;
+    /// lower ones (an older slot) are refused.
     /// @param proof siblings from the leaf up, 96 bytes each (hash, lo, hi); @param path bit i set: the i-th sibling is on the left
     function settle(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external;
 
-    /// @notice Settles many meters with one multiproof.
-    /// @param leaves ascending by position in the tree, at most MAX_BATCH
+    /// @notice Settles many meters with one multiproof. A meter that is settled at this or a newer slot already is
+    /// left as it is, so that whoever settled it cannot block the batch; registers that went back in one lane
+    /// and forward in another are refused. Gas: under 20 000 a meter in a batch of 100.
+    /// @param leaves ascending by meter id, at most MAX_BATCH
     /// @param proof the sibling nodes that do not follow from the leaves, in the order they are needed
     /// @param flags one per combination, bit-packed: two bits each; see SumTree.multiRoot
     function settleMany(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags) external;
@@ -101,10 +117,13 @@ interface IMeterLedger {
     /// @notice Burns the holder's energy against the meter's debt. Permissionless: a debt is due.
     function repayDebt(MeterId meter) external returns (uint256 debtWh);
 
+    /// @notice Burns the account's energy against what it owes from meters it held before. Permissionless.
+    function repayFormerDebt(address account) external returns (uint256 debtWh);
+
     /// @notice Who receives DER output, grid import and the energy of community meters. Role: admin.
     function setInventory(address inventory) external;
 
-    /// @notice Reverts with MeterLedger_BadProof unless the leaf is in the slot.
+    /// @notice Reverts with MeterLedger_BadProof unless the leaf is in the committed slot.
     function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view;
 
     function slotSeconds() external view returns (uint32);
@@ -112,13 +131,16 @@ interface IMeterLedger {
     function latestSlot() external view returns (uint64);
     function slotRecord(uint64 slot) external view returns (SlotRecord memory);
     function powerData(uint64 slot) external view returns (PowerData memory);
+    /// @notice Supply by the community's own sources since the slot before: prosumer export + DER generation + discharged.
     function totalGeneration(uint64 slot) external view returns (uint256 wh);
+    /// @notice Draw since the slot before: consumption + charged.
     function totalConsumption(uint64 slot) external view returns (uint256 wh);
     function balance(uint64 slot) external view returns (int256 balanceWh, Condition condition);
     function settledRegisters(MeterId meter) external view returns (Registers);
-    /// @notice Slot of the last settlement; kept only for OnRequest and leaving meters (else 0).
+    /// @notice Newest slot settled; kept only for meters that are or were OnRequest (else 0).
     function settledSlot(MeterId meter) external view returns (uint64);
     function debtOf(MeterId meter) external view returns (uint256 wh);
+    function formerDebtOf(address account) external view returns (uint256 wh);
     function inventory() external view returns (address);
     function inventoryDebtWh() external view returns (uint256);
     /// @notice EIP-712 digest that oracle nodes sign.

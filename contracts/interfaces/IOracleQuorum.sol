@@ -10,13 +10,14 @@ interface IOracleQuorum {
     /// The signer set was replaced; signatures of earlier epochs no longer count.
     event SignersChanged(uint64 indexed epoch, address[] signers, uint8 threshold);
 
-    /// Signers must be non-zero and strictly ascending, at most 32.
+    /// Signers must be non-zero and strictly ascending.
     error OracleQuorum_SignersNotAscending();
     /// The threshold must be 1..n and more than half of n.
     error OracleQuorum_BadThreshold(uint256 threshold, uint256 signers);
-    /// Fewer distinct valid signatures than the threshold.
+    error OracleQuorum_TooManySigners(uint256 signers, uint256 max);
+    /// Fewer signatures than the threshold (which is 0 until signers are set: then nothing is enough).
     error OracleQuorum_TooFewSignatures(uint256 given, uint256 needed);
-    /// A signature is not of a current signer, or signers are not strictly ascending (duplicates).
+    /// A signature is malformed (zero address), not of a current signer, or not after the one before it (duplicates).
     error OracleQuorum_BadSigner(address signer);
 
     /// @notice Replaces the signer set and starts a new epoch. Role: admin.

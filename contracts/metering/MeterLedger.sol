@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {BillingMode, Condition, EntityKind, Flows, Leaf, MeterId, Registers} from "../Types.sol";
+import {IGridToken} from "../interfaces/IGridToken.sol";
+import {IMeterLedger} from "../interfaces/IMeterLedger.sol";
+import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
+import {IOracleQuorum} from "../interfaces/IOracleQuorum.sol";
+import {FlowLib} from "./FlowLib.sol";
+import {RegisterLib} from "./RegisterLib.sol";
+import {SumTree} from "./SumTree.sol";
+
+/// @title MeterLedger
+/// @notice See IMeterLedger.
+contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTransient {
+    using FlowLib for Flows;
+    using RegisterLib for Registers;
+
+    // ------------------------------------------------------------------ types
+
+    /// One meter's part of a settlement, from proof to books.
+    struct Entry {
+        MeterId meter;
+        address holder;
+        EntityKind kind;
+        bool toHolder;
+        bool changing;
+        bool trackSlot;
+        bool moved; // registers differ from the settled ones
+        bool inDebt; // owed something before
+        bool outdated; // a newer slot is settled already
+        Registers registers;
+        int256 deltaWh;
+        uint256 debtWh; // owed before
+    }
+
+    // ------------------------------------------------------------------ constants
+
+    /// @notice Most meters in one settlement; with the inventory's entry within GridToken's limit.
+    uint256 public constant MAX_BATCH = 256;
+
+    bytes32 private constant COMMITMENT_TYPEHASH = keccak256(
+        "SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,uint256 totalsHi,uint32 leafCount,uint64 epoch)"
+    );
+
+    /// In a settled word, above the registers: the meter owes something. Saves reading the debt where there is none.
+    uint256 private constant IN_DEBT = 1 << 255;
+
+    // ------------------------------------------------------------------ immutables
+
+    /// @inheritdoc IMeterLedger
+    uint32 public immutable slotSeconds;
+    IOracleQuorum public immutable quorum;
+    IGridToken public immutable token;
+    IMeterRegistry public immutable registry;
+
+    // ------------------------------------------------------------------ storage
+
+    /// @inheritdoc IMeterLedger
+    address public inventory;
+    /// @inheritdoc IMeterLedger
+    uint64 public latestSlot;
+    /// @inheritdoc IMeterLedger
+    uint256 public inventoryDebtWh;
+    mapping(uint64 slot => SlotRecord) private _slots;
+    /// Registers, and IN_DEBT.
+    mapping(MeterId meter => uint256) private _settled;
+    /// @inheritdoc IMeterLedger
+    mapping(MeterId meter => uint64) public settledSlot;
+    /// @inheritdoc IMeterLedger
+    mapping(MeterId meter => uint256) public debtOf;
+    /// @inheritdoc IMeterLedger
+    mapping(address account => uint256) public formerDebtOf;
+
+    // ------------------------------------------------------------------ constructor
+
+    constructor(address authority, IOracleQuorum quorum_, IGridToken token_, IMeterRegistry registry_)
+        AccessManaged(authority)
+        EIP712("Ohmstead MeterLedger", "1")
+    {
+        quorum = quorum_;
+        token = token_;
+        registry = registry_;
+        slotSeconds = registry_.slotSeconds();
+    }
+
+    // ------------------------------------------------------------------ admin
+
+    /// @inheritdoc IMeterLedger
+    function setInventory(address newInventory) external restricted {
+        if (newInventory == address(0)) revert MeterLedger_ZeroInventory();
+        emit InventoryChanged(inventory, newInventory);
+        inventory = newInventory;
+    }
+
+    // ------------------------------------------------------------------ slots
+
+    /// @inheritdoc IMeterLedger
+    function commitSlot(Commitment calldata commitment, bytes[] calldata signatures) external {
+        uint64 slot = commitment.slot;
+        uint64 latest = latestSlot;
+        if (slot <= latest) revert MeterLedger_SlotNotNext(slot, latest);
+        if (commitment.previousSlot != latest) revert MeterLedger_WrongPrevious(commitment.previousSlot, latest);
+        uint256 endsAt = (uint256(slot) + 1) * slotSeconds;
+        if (block.timestamp < endsAt) revert MeterLedger_SlotNotOver(slot, endsAt);
+        if (commitment.leafCount == 0 || commitment.root == bytes32(0)) revert MeterLedger_EmptyTree();
+        Flows memory totals = commitment.totals;
+        Flows memory previous = _slots[latest].totals;
+        uint8 lane = totals.firstBackward(previous);
+        if (lane < 8) revert MeterLedger_TotalsWentBack(lane);
+        quorum.requireQuorum(commitmentDigest(commitment), signatures);
+
+        latestSlot = slot;
+        _slots[slot] =
+            SlotRecord(commitment.root, totals, latest, uint64(block.timestamp), commitment.leafCount);
+        int256 balanceWh = totals.balanceWh(previous);
+        emit SlotCommitted(
+            slot, latest, commitment.root, totals, commitment.leafCount, balanceWh, FlowLib.conditionOf(balanceWh)
+        );
+    }
+
+    // ------------------------------------------------------------------ settlement
+
+    /// @inheritdoc IMeterLedger
+    function settle(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path)
+        external
+        nonReentrant
+    {
+        Entry[] memory entries = new Entry[](1);
+        entries[0] = _entryOf(leaf);
+        _requireRoot(slot, SumTree.root(SumTree.leafNode(leaf, entries[0].kind), proof, path));
+        _compare(entries[0]);
+        if (entries[0].outdated) revert MeterLedger_RegisterWentBack(leaf.meter);
+        _book(slot, entries);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function settleMany(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags)
+        external
+        nonReentrant
+    {
+        uint256 length = leaves.length;
+        if (length > MAX_BATCH) revert MeterLedger_BatchTooLong(length, MAX_BATCH);
+        Entry[] memory entries = new Entry[](length);
+        SumTree.Node[] memory nodes = new SumTree.Node[](length);
+        uint32 previousId = 0;
+        for (uint256 i = 0; i < length; ++i) {
+            uint32 id = MeterId.unwrap(leaves[i].meter);
+            // No meter twice, even if a tree held it twice.
+            if (id <= previousId) revert MeterLedger_BadProof();
+            previousId = id;
+            entries[i] = _entryOf(leaves[i]);
+            nodes[i] = SumTree.leafNode(leaves[i], entries[i].kind);
+        }
+        _requireRoot(slot, SumTree.multiRoot(nodes, proof, flags));
+        for (uint256 i = 0; i < length; ++i) {
+            _compare(entries[i]);
+        }
+        _book(slot, entries);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function repayDebt(MeterId meter) external nonReentrant returns (uint256 debtWh) {
+        uint256 before = debtOf[meter];
+        if (before == 0) return 0;
+        // While there is debt there is a holder: at a release the debt leaves the meter.
+        (address holder,,,,) = registry.settlementOf(meter);
+        debtWh = _burnUpTo(holder, before);
+        _setDebt(meter, before, debtWh);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function repayFormerDebt(address account) external nonReentrant returns (uint256 debtWh) {
+        uint256 before = formerDebtOf[account];
+        if (before == 0) return 0;
+        debtWh = _burnUpTo(account, before);
+        formerDebtOf[account] = debtWh;
+        emit FormerDebtRepaid(account, before - debtWh, debtWh);
+    }
+
+    // ------------------------------------------------------------------ views
+
+    /// @inheritdoc IMeterLedger
+    function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view {
+        _requireRoot(slot, SumTree.root(SumTree.leafNode(leaf, _entryOf(leaf).kind), proof, path));
+    }
+
+    /// @inheritdoc IMeterLedger
+    function currentSlot() external view returns (uint64) {
+        return uint64(block.timestamp / slotSeconds);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function slotRecord(uint64 slot) external view returns (SlotRecord memory) {
+        return _record(slot);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function powerData(uint64 slot) external view returns (PowerData memory data) {
+        (Flows memory current, Flows memory previous) = _totals(slot);
+        data.consumptionWh = current.lane(0) - previous.lane(0);
+        data.prosumerExportWh = current.lane(1) - previous.lane(1);
+        data.derGenerationWh = current.lane(2) - previous.lane(2);
+        data.chargedWh = current.lane(3) - previous.lane(3);
+        data.dischargedWh = current.lane(4) - previous.lane(4);
+        data.gridImportWh = current.lane(5) - previous.lane(5);
+        data.gridExportWh = current.lane(6) - previous.lane(6);
+        data.prosumerGenerationWh = current.lane(7) - previous.lane(7);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function totalGeneration(uint64 slot) external view returns (uint256 wh) {
+        (Flows memory current, Flows memory previous) = _totals(slot);
+        return current.givenWh() - previous.givenWh();
+    }
+
+    /// @inheritdoc IMeterLedger
+    function totalConsumption(uint64 slot) external view returns (uint256 wh) {
+        (Flows memory current, Flows memory previous) = _totals(slot);
+        return current.takenWh() - previous.takenWh();
+    }
+
+    /// @inheritdoc IMeterLedger
+    function balance(uint64 slot) external view returns (int256 balanceWh, Condition condition) {
+        (Flows memory current, Flows memory previous) = _totals(slot);
+        balanceWh = current.balanceWh(previous);
+        condition = FlowLib.conditionOf(balanceWh);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function settledRegisters(MeterId meter) external view returns (Registers) {
+        return Registers.wrap(_settled[meter] & ~IN_DEBT);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function commitmentDigest(Commitment calldata commitment) public view returns (bytes32) {
+        return _hashTypedDataV4(
+            keccak256(
+                abi.encode(
+                    COMMITMENT_TYPEHASH,
+                    commitment.slot,
+                    commitment.previousSlot,
+                    commitment.root,
+                    commitment.totals.lo,
+                    commitment.totals.hi,
+                    commitment.leafCount,
+                    quorum.epoch()
+                )
+            )
+        );
+    }
+
+    // ------------------------------------------------------------------ internal: proofs
+
+    function _record(uint64 slot) private view returns (SlotRecord storage record) {
+        record = _slots[slot];
+        if (record.root == bytes32(0)) revert MeterLedger_UnknownSlot(slot);
+    }
+
+    /// Sums at a slot and at the one committed before it; before the first one they were 0.
+    function _totals(uint64 slot) private view returns (Flows memory current, Flows memory previous) {
+        SlotRecord storage record = _record(slot);
+        return (record.totals, _slots[record.previousSlot].totals);
+    }
+
+    function _requireRoot(uint64 slot, SumTree.Node memory node) private view {
+        SlotRecord storage record = _record(slot);
+        // The sums too: in a tree of one leaf the hash alone does not say them.
+        if (node.hash != record.root || node.lo != record.totals.lo || node.hi != record.totals.hi) {
+            revert MeterLedger_BadProof();
+        }
+    }
+
+    // ------------------------------------------------------------------ internal: settlement
+
+    /// What the registry says about the leaf's meter.
+    function _entryOf(Leaf calldata leaf) private view returns (Entry memory entry) {
+        BillingMode mode;
+        (entry.holder, entry.kind, mode, entry.changing, entry.trackSlot) = registry.settlementOf(leaf.meter);
+        if (entry.kind == EntityKind.None) revert MeterLedger_UnknownMeter(leaf.meter);
+        // Only meters that households can hold ever come into this mode.
+        entry.toHolder = mode == BillingMode.Prepaid;
+        entry.meter = leaf.meter;
+        entry.registers = leaf.registers;
+    }
+
+    /// What the books say about the meter so far.
+    function _compare(Entry memory entry) private view {
+        uint256 word = _settled[entry.meter];
+        Registers settled = Registers.wrap(word & ~IN_DEBT);
+        if (word >= IN_DEBT) {
+            entry.inDebt = true;
+            entry.debtWh = debtOf[entry.meter];
+        }
+        if (entry.registers.isAtLeast(settled)) {
+            entry.moved = Registers.unwrap(entry.registers) != Registers.unwrap(settled);
+            entry.deltaWh = entry.registers.netSupplyWh(entry.kind) - settled.netSupplyWh(entry.kind);
+        } else if (settled.isAtLeast(entry.registers)) {
+            entry.outdated = true;
+        } else {
+            revert MeterLedger_RegisterWentBack(entry.meter);
+        }
+    }
+
+    /// Writes the registers, has the token book all energy in one call, then writes what it could not burn.
+    function _book(uint64 slot, Entry[] memory entries) private {
+        uint256 length = entries.length;
+        // One entry a meter and the last for the inventory; an entry of 0 Wh books nothing.
+        address[] memory accounts = new address[](length + 1);
+        int256[] memory deltasWh = new int256[](length + 1);
+        accounts[length] = inventory;
+        if (accounts[length] == address(0)) revert MeterLedger_NoInventory();
+
+        int256 inventoryWh = 0;
+        for (uint256 i = 0; i < length; ++i) {
+            Entry memory entry = entries[i];
+            if (entry.outdated) continue;
+            if (entry.trackSlot && slot > settledSlot[entry.meter]) settledSlot[entry.meter] = slot;
+            if (!entry.moved) continue;
+            _settled[entry.meter] = Registers.unwrap(entry.registers) | (entry.inDebt ? IN_DEBT : 0);
+            if (entry.toHolder) {
+                accounts[i] = entry.holder;
+                // Debts are far below 2^255. What the account has pays them first; the rest comes back as unmet.
+                deltasWh[i] = entry.deltaWh - int256(entry.debtWh);
+            } else {
+                inventoryWh += entry.deltaWh;
+            }
+        }
+        uint256 inventoryDebt = inventoryDebtWh;
+        if (inventoryWh != 0) deltasWh[length] = inventoryWh - int256(inventoryDebt);
+
+        uint256[] memory unmetWh = token.settleEnergy(accounts, deltasWh);
+        for (uint256 i = 0; i < length; ++i) {
+            if (!entries[i].outdated) _close(slot, entries[i], unmetWh[i]);
+        }
+        if (inventoryWh != 0) {
+            if (unmetWh[length] != inventoryDebt) inventoryDebtWh = unmetWh[length];
+            emit InventorySettled(slot, inventoryWh, unmetWh[length]);
+        }
+    }
+
+    /// After the token has booked: debt, event, and new terms that waited for this settlement.
+    function _close(uint64 slot, Entry memory entry, uint256 unmetWh) private {
+        uint256 debtWh = entry.debtWh;
+        if (entry.toHolder && entry.moved && unmetWh != debtWh) {
+            _setDebt(entry.meter, debtWh, unmetWh);
+            debtWh = unmetWh;
+        }
+        if (entry.moved || entry.trackSlot) {
+            emit MeterSettled(entry.meter, slot, entry.registers, entry.deltaWh, debtWh);
+        }
+        if (entry.changing && registry.startTerms(entry.meter, slot, entry.registers) && debtWh != 0) {
+            _setDebt(entry.meter, 0, 0);
+            formerDebtOf[entry.holder] += debtWh;
+            emit DebtLeftBehind(entry.meter, entry.holder, debtWh);
+        }
+    }
+
+    function _setDebt(MeterId meter, uint256 before, uint256 debtWh) private {
+        debtOf[meter] = debtWh;
+        uint256 registers = _settled[meter] & ~IN_DEBT;
+        _settled[meter] = debtWh == 0 ? registers : registers | IN_DEBT;
+        if (debtWh < before) emit DebtRepaid(meter, before - debtWh, debtWh);
+    }
+
+    /// Burns what `account` has, up to `wh`; returns what was not there.
+    function _burnUpTo(address account, uint256 wh) private returns (uint256 unmetWh) {
+        address[] memory accounts = new address[](1);
+        int256[] memory deltasWh = new int256[](1);
+        // Debts are far below 2^255.
+        (accounts[0], deltasWh[0]) = (account, -int256(wh));
+        return token.settleEnergy(accounts, deltasWh)[0];
+    }
+}
