@@ -9,10 +9,19 @@ import sqlalchemy as sa
 
 metadata = sa.MetaData()
 
-schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer, nullable=False))
+schema_version = sa.Table(
+    "schema_version", metadata, sa.Column("version", sa.Integer, nullable=False)
+)
 """One row: what the other tables mean (backend.telemetry.store)."""
 
-_REGISTERS = ("generated_wh", "consumed_wh", "exported_wh", "imported_wh", "charged_wh", "discharged_wh")
+_REGISTERS = (
+    "generated_wh",
+    "consumed_wh",
+    "exported_wh",
+    "imported_wh",
+    "charged_wh",
+    "discharged_wh",
+)
 
 
 def _register_columns() -> list[sa.Column[int]]:
@@ -127,7 +136,7 @@ node_events = sa.Table(
 sessions = sa.Table(
     "sessions",
     metadata,
-    sa.Column("token_hash", sa.String, primary_key=True),  # SHA-256 of the token, which nobody stores
+    sa.Column("token_hash", sa.String, primary_key=True),  # SHA-256 of the token
     sa.Column("account", sa.String, nullable=False),
     sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
 )
@@ -158,7 +167,7 @@ leaves = sa.Table(
     sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.Integer, nullable=False),
-    sa.Column("registers", sa.LargeBinary(30), nullable=False),  # big-endian packed word, lane 5 first
+    sa.Column("registers", sa.LargeBinary(30), nullable=False),  # packed, lane 5 first
     sa.Column("salt", sa.LargeBinary(32), nullable=False),
     sa.Column("reading_id", sa.BigInteger, nullable=False),
     sa.Column("stale", sa.Boolean, nullable=False, default=False),
@@ -173,7 +182,7 @@ outbox = sa.Table(
     sa.Column("target", sa.String, nullable=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
     sa.Column("gas", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.String, nullable=False),  # pending | sent | mined | confirmed | obsolete | failed
+    sa.Column("state", sa.String, nullable=False),  # outbox.OutboxState
     sa.Column("nonce", sa.BigInteger),
     sa.Column("tx_hash", sa.String),
     sa.Column("raw", sa.LargeBinary),
@@ -190,7 +199,7 @@ outbox = sa.Table(
     sa.Index("outbox_by_state", "state", "priority", "id"),
     sa.Index("outbox_by_nonce", "sender", "nonce"),
 )
-"""Transactions written before they are sent; a row is safe to send again because its effect counts once on chain."""
+"""Transactions written before they are sent; sent twice, one still counts once on chain."""
 
 commands = sa.Table(
     "commands",
