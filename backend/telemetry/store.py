@@ -173,4 +173,4 @@ def _add_missing_columns(
 
 def _scalar_default(column: sa.Column[Any]) -> Any:
     default = column.default
-    return default.arg if default is not None and default.is_scalar else None
+    return getattr(default, "arg", None) if default is not None and default.is_scalar else None

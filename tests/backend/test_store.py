@@ -34,9 +34,13 @@ def test_the_file_is_the_owners_alone_and_durable(store: Store, tmp_path: Path) 
 
 
 def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
-    with pytest.raises(sa.exc.IntegrityError), store.write() as connection:
-        for block in (1, 2):  # the second breaks the primary key
-            connection.execute(cursors.insert().values(name="a", block=block, block_hash="0x"))
+    def twice_the_same_key() -> None:
+        with store.write() as connection:
+            for block in (1, 2):
+                connection.execute(cursors.insert().values(name="a", block=block, block_hash="0x"))
+
+    with pytest.raises(sa.exc.IntegrityError):
+        twice_the_same_key()
     with store.read() as connection:
         assert connection.execute(cursors.select()).all() == []
 
