@@ -97,9 +97,12 @@ class TestChild:
         code = (
             "import sys,time; from pathlib import Path\n"
             "from scripts.supervise.child import Child\n"
-            f"child = Child('c', [sys.executable, '-c', 'import time; time.sleep(60)'],"
-            f" Path({str(tmp_path / 'c.log')!r}), {{}})\n"
-            "child.start(); print(child.pid, flush=True); time.sleep(60)"
+            "code = 'import time; print(1, flush=True); time.sleep(60)'\n"
+            f"log = Path({str(tmp_path / 'c.log')!r})\n"
+            "child = Child('c', [sys.executable, '-c', code], log, {})\n"
+            "child.start()\n"
+            "while not child.last_words(): time.sleep(0.01)\n"
+            "print(child.pid, flush=True); time.sleep(60)"
         )
         supervisor = subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -135,7 +138,8 @@ def chain(tmp_path: Path) -> Iterator[Callable[[], ChainNode]]:
 
 
 def pay(node: ChainNode) -> None:
-    rpc(node.url, "eth_sendTransaction", {"from": FIRST, "to": SECOND, "value": "0x1"})
+    paid = rpc(node.url, "eth_sendTransaction", {"from": FIRST, "to": SECOND, "value": "0x1"})
+    eventually(lambda: rpc(node.url, "eth_getTransactionReceipt", paid))
 
 
 def nonce(node: ChainNode) -> int:
