@@ -51,6 +51,9 @@ export function explain(error: unknown): string {
   const data = chain.map(revertData).find((found) => found !== null);
   const decoded = data ? decodeRevert(data) : null;
   if (decoded) return decoded;
+  if (chain.some((cause) => cause.name === "ConnectorChainMismatchError")) {
+    return "Your wallet is on another network. Use the switch button at the top of the page first.";
+  }
   if (chain.some((cause) => cause.name === "HttpRequestError" || cause.name === "TimeoutError")) {
     return "The chain's node does not answer. Nothing is lost; try again in a moment.";
   }

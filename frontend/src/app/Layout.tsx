@@ -1,0 +1,101 @@
+import { useEffect, useRef } from "react";
+import { NavLink, Outlet, useLocation } from "react-router-dom";
+
+import { useHealth } from "../api/queries";
+import { useLiveState } from "../live/LiveProvider";
+import { TransactionTray } from "../transactions/Tray";
+import { Icon, type IconName } from "../ui/Icon";
+import { Notice } from "../ui/Notice";
+import { viewerZone } from "../units/time";
+import { ChainBanner } from "../wallet/ChainBanner";
+import { WalletButton } from "../wallet/WalletButton";
+import { useService } from "./service";
+import { ThemeToggle } from "./ThemeToggle";
+
+const PAGES: { to: string; label: string; icon: IconName }[] = [
+  { to: "/", label: "Home", icon: "bolt" },
+  { to: "/resident", label: "Resident", icon: "home" },
+  { to: "/authority", label: "Authority", icon: "list" },
+  { to: "/operator", label: "Operator", icon: "sliders" },
+  { to: "/audit", label: "Audit", icon: "shield" },
+];
+
+const LIVE_TEXT = { connecting: "connecting", live: "live", reconnecting: "reconnecting" } as const;
+
+export function Layout() {
+  const { chain } = useService();
+  return (
+    <div className="frame">
+      <a className="skip-link" href="#main">Skip to the content</a>
+      <header className="topbar">
+        <NavLink to="/" className="brand">
+          <Icon name="bolt" />
+          Ohmstead
+        </NavLink>
+        <nav className="nav" aria-label="Pages">
+          {PAGES.map((page) => (
+            <NavLink key={page.to} to={page.to} end={page.to === "/"} className="nav__link" data-testid={`nav-${page.label.toLowerCase()}`}>
+              <Icon name={page.icon} />
+              <span>{page.label}</span>
+            </NavLink>
+          ))}
+        </nav>
+        <div className="topbar__tools">
+          <LiveMark />
+          <ThemeToggle />
+          <WalletButton />
+        </div>
+      </header>
+      <ChainBanner />
+      <main id="main" tabIndex={-1} className="main">
+        <Degraded />
+        <FocusOnNavigation />
+        <Outlet />
+      </main>
+      <footer className="footer">
+        <span>{`${chain.name} · chain ${chain.id}`}</span>
+        <span>{`Times in ${viewerZone}`}</span>
+        <a href="/api/openapi.json">API</a>
+      </footer>
+      <TransactionTray />
+    </div>
+  );
+}
+
+function LiveMark() {
+  const state = useLiveState();
+  return (
+    <span className={`live live--${state}`} role="status" data-testid="live-state" data-state={state}>
+      <span className="live__dot" aria-hidden="true" />
+      <span className="live__text">{LIVE_TEXT[state]}</span>
+    </span>
+  );
+}
+
+/** The pages go on with the last data; this says how old they may be. */
+function Degraded() {
+  const { data } = useHealth();
+  if (data?.status !== "degraded") return null;
+  return (
+    <Notice tone="warn" testId="degraded">
+      {data.chain.synced
+        ? `The service runs with less than all its parts: ${data.oracle.signers_up} oracle nodes are up, ${data.oracle.threshold} are needed.`
+        : `The service is ${data.chain.lag_s} s behind the chain. What you see may be old; balances are read from the chain itself.`}
+    </Notice>
+  );
+}
+
+/** A screen reader hears of a new page only if the focus moves there. */
+function FocusOnNavigation() {
+  const { pathname } = useLocation();
+  const first = useRef(true);
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    window.scrollTo(0, 0);
+    document.getElementById("main")?.focus({ preventScroll: true });
+  }, [pathname]);
+  return null;
+}
