@@ -7,9 +7,14 @@ import {MeterId, SwitchId, BatteryId} from "../Types.sol";
 /// @notice The authority orders the switches of a battery; oracle nodes report its state of charge; this contract
 /// computes which relays are open, so anyone can check from chain alone that the right one was shed.
 /// With n ordered switches, the k-th least important opens when the charge falls to 100 (n-k)/n %, unless
-/// thresholds are set otherwise; it closes again `restoreMarginBps` above its threshold. A relay is closed if
-/// it is supplied and not shed, or as an override says until the override expires.
-/// @dev Trusted: the oracle quorum for the charge (IOracleQuorum), the relayer role for acknowledgements.
+/// thresholds are set otherwise; it closes again `restoreMargin` above its threshold (at 100 % at the latest).
+/// What is shed is always the end of the order: a report changes how many switches, an order which ones.
+/// A relay is closed if it is supplied and not shed, or as an override says until the override expires.
+/// An override acts at once; every other change waits for the switch's minimum on or off time, and `poke`, open to
+/// anyone, applies what has become due. ShedLogic has these rules as pure functions.
+/// Battery 0 is none: its switches are never shed, have no order and take no reports.
+/// @dev EIP-712 domain: "Ohmstead PriorityRegistry", version "1" (see eip712Domain).
+///      Trusted: the oracle quorum for the charge (IOracleQuorum), the relayer role for acknowledgements.
 interface IPriorityRegistry {
     enum Reason {
         Installed,
@@ -27,8 +32,9 @@ interface IPriorityRegistry {
         ForceClosed
     }
 
-    /// @param meter metering point behind the switch (0 = none)
-    /// @param board node id of the relay board, and `pin` V0.. on it
+    /// @param meter metering point behind the switch (0 = none); at most one switch a meter
+    /// @param board node id of the relay board, and `pin` 0..7, its virtual pin V0..V7
+    /// @param battery whose charge sheds the switch (0 = none)
     /// @param critical lift, pump, medical: never ordered below a non-critical one without a second authority
     /// @param failSafeClosed what the relay does when it loses its link
     /// @param minOnSeconds, minOffSeconds for compressors: not opened or closed sooner after the last change
@@ -43,9 +49,12 @@ interface IPriorityRegistry {
         uint32 minOffSeconds;
     }
 
-    /// @param closed state that follows from order, battery, supply and override: what the relay should be
+    /// @param closed state last commanded: what the relay should be
+    /// @param shed at the end of the order that the charge does not serve
+    /// @param changedAt when `closed` last changed
+    /// @param sequence of the last command, from 1
     /// @param acknowledgedClosed state its board last acknowledged, for command `acknowledgedSequence`
-    /// @param cutoffWh the relay opens by itself at this import register; 0 = none
+    /// @param cutoffWh import register at which paid supply ends and the relay opens by itself; 0 = none
     /// @param acknowledgedAt block time at which the acknowledged state (sequence or contact) last changed: a meter
     /// settled for a later slot has counted all that flowed before
     struct SwitchState {
@@ -74,16 +83,22 @@ interface IPriorityRegistry {
     event ThresholdsChanged(BatteryId indexed battery, uint16[] oldThresholdsBps, uint16[] newThresholdsBps);
     event RestoreMarginChanged(uint16 oldBps, uint16 newBps);
     event BatteryReported(BatteryId indexed battery, uint16 socBps, uint40 observedAt);
-    /// The relay command: `board` is to set V`pin`. command_id of the frame = switchId << 40 | sequence.
+    /// The relay command: `board` is to set V`pin`. command_id of the frame = switchId << 40 | sequence. `cutoffWh` is
+    /// 0 while the relay is open or forced. A command may repeat the state with another cut-off.
     event RelayCommand(
         SwitchId indexed switchId, uint32 indexed board, uint8 pin, bool closed, uint40 sequence, uint40 cutoffWh, Reason reason
     );
     event RelayAcknowledged(SwitchId indexed switchId, uint40 sequence, bool closed);
     event OverrideSet(SwitchId indexed switchId, address indexed authority, Override overridden, uint40 until);
 
+    /// Switch ids start at 1, and battery 0 has no order and no charge.
+    error PriorityRegistry_ZeroId();
     error PriorityRegistry_UnknownSwitch(SwitchId switchId);
     error PriorityRegistry_SwitchExists(SwitchId switchId);
     error PriorityRegistry_PinTaken(uint32 board, uint8 pin);
+    error PriorityRegistry_BadPin(uint8 pin, uint8 max);
+    /// The meter has a switch already.
+    error PriorityRegistry_MeterTaken(MeterId meter, SwitchId switchId);
     error PriorityRegistry_TooManySwitches(uint256 max);
     /// The order must name each switch of the battery exactly once.
     error PriorityRegistry_NotAPermutation();
@@ -104,17 +119,20 @@ interface IPriorityRegistry {
     error PriorityRegistry_LengthMismatch();
     error PriorityRegistry_FutureAcknowledgement(SwitchId switchId, uint40 sequence);
 
-    /// @notice Installs a switch, least important of its battery (critical ones above all ordinary ones). Role: OPERATOR.
+    /// @notice Installs a switch, least important of its battery (critical ones above all ordinary ones). Own thresholds
+    /// of the battery no longer fit and give way to the default rule. Role: OPERATOR.
     function addSwitch(SwitchId switchId, SwitchConfig calldata config, bool supplied) external;
     /// @notice Most important first. Role: AUTHORITY.
     function setOrder(BatteryId battery, SwitchId[] calldata order) external;
-    /// @notice Proposes an order that puts a critical switch below an ordinary one. Role: AUTHORITY.
+    /// @notice Proposes an order that puts a critical switch below an ordinary one; replaces the battery's earlier
+    /// proposal. Role: AUTHORITY.
     function proposeOrder(BatteryId battery, SwitchId[] calldata order) external;
-    /// @notice A second authority accepts the proposed order. Role: AUTHORITY.
+    /// @notice A second authority accepts the proposed order, which it repeats. Role: AUTHORITY.
     function approveOrder(BatteryId battery, SwitchId[] calldata order) external;
     /// @notice Thresholds in 0.01 %, by position in the order; empty = the default rule. Role: AUTHORITY.
     function setThresholds(BatteryId battery, uint16[] calldata thresholdsBps) external;
-    /// @notice Role: AUTHORITY.
+    /// @notice How far above its threshold a switch is restored, at most MAX_RESTORE_MARGIN_BPS. A battery follows with its
+    /// next report or poke. Role: AUTHORITY.
     function setRestoreMargin(uint16 bps) external;
     /// @notice Forces a relay until `until`, at most MAX_OVERRIDE_SECONDS ahead; None ends it. Role: AUTHORITY.
     function setOverride(SwitchId switchId, Override overridden, uint40 until) external;
@@ -122,9 +140,10 @@ interface IPriorityRegistry {
     function reportBattery(BatteryId battery, uint16 socBps, uint40 observedAt, bytes[] calldata signatures) external;
     /// @notice Applies what time alone has made due: minimum times over, overrides expired. Permissionless.
     function poke(BatteryId battery) external;
-    /// @notice Supply on or off, with the register at which the relay opens by itself. Role: MARKET.
+    /// @notice Supply on or off, with the register at which the relay opens by itself (0 = none). Role: MARKET.
     function setSupply(SwitchId switchId, bool supplied, uint40 cutoffWh) external;
-    /// @notice What boards acknowledged. Role: RELAYER. Older sequences are ignored.
+    /// @notice What boards acknowledged. Role: RELAYER. Older sequences are ignored; a board that moved by itself (cut-off,
+    /// protection) is reported with the sequence it acknowledged last. What is known already changes nothing.
     function acknowledge(SwitchId[] calldata ids, uint40[] calldata sequences, bool[] calldata closed) external;
 
     function switchConfig(SwitchId switchId) external view returns (SwitchConfig memory);
@@ -132,11 +151,16 @@ interface IPriorityRegistry {
     function switches() external view returns (SwitchId[] memory);
     /// @notice The switch in front of a meter; 0 = none.
     function switchOf(MeterId meter) external view returns (SwitchId);
+    /// @notice Most important first; for battery 0 its switches in order of installation.
     function order(BatteryId battery) external view returns (SwitchId[] memory);
+    /// @notice One for each ordered switch, set or by the default rule.
     function thresholds(BatteryId battery) external view returns (uint16[] memory);
     function restoreMargin() external view returns (uint16 bps);
     function batteryState(BatteryId battery) external view returns (BatteryState memory);
-    /// @notice True if `poke` would change a relay now.
+    /// @notice How many switches at the end of the order are shed.
+    function shedCount(BatteryId battery) external view returns (uint256);
+    function proposal(BatteryId battery) external view returns (bytes32 orderHash, address authority, uint256 expiresAt);
+    /// @notice True if `poke` would change something now.
     function pokeDue(BatteryId battery) external view returns (bool);
     function reportDigest(BatteryId battery, uint16 socBps, uint40 observedAt) external view returns (bytes32);
 }
