@@ -167,9 +167,7 @@ class Deployer:
         manager = self._address("AccessManager")
         arguments: dict[str, Callable[[], Sequence[Any]]] = {
             "AccessManager": lambda: [self.account.address],
-            "OracleQuorum": lambda: [
-                manager, self.holders.signers_ascending(), self.holders.threshold,
-            ],
+            "OracleQuorum": lambda: [manager],
             "Stablecoin": lambda: [self.holders.operator],
             "GridToken": lambda: [manager],
             "PowerCoinDesk": lambda: [
@@ -184,10 +182,9 @@ class Deployer:
                 manager, prices.min_micro_inr_per_kwh, prices.max_micro_inr_per_kwh,
                 prices.buy_micro_inr_per_kwh, prices.sell_micro_inr_per_kwh,
             ],
-            "MeterRegistry": lambda: [manager],
+            "MeterRegistry": lambda: [manager, figures.slot_seconds],
             "MeterLedger": lambda: [
-                manager, of("OracleQuorum"), of("MeterRegistry"), of("GridToken"),
-                figures.slot_seconds,
+                manager, of("OracleQuorum"), of("GridToken"), of("MeterRegistry"),
             ],
             "TariffBook": lambda: [
                 manager, of("GridToken"), of("MeterRegistry"), of("MeterLedger"),
@@ -265,7 +262,7 @@ class Deployer:
     # ---- figures ------------------------------------------------------------------------------
 
     def _configure(self) -> None:
-        """What constructors could not set: the inventory, tariffs, and signers of an older plan."""
+        """What constructors could not set: signers, inventory, tariffs."""
         quorum, ledger = self._contracts["OracleQuorum"], self._contracts["MeterLedger"]
         signers = self.holders.signers_ascending()
         if list(quorum.signers()) != signers or quorum.threshold() != self.holders.threshold:

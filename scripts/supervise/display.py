@@ -104,11 +104,12 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     table.add_row("sun", f"{watts(power['solar'])}, homes feed in {watts(exported)}")
     table.add_row("grid", flow(power["grid"], "gives", "takes"))
     table.add_row("consumption", watts(power["consumption"]))
-    table.add_row(
-        "price",
-        f"buy Rs {price['buy_micro_inr_per_kwh'] / 1e6:.2f}, "
-        f"sell Rs {price['sell_micro_inr_per_kwh'] / 1e6:.2f} per kWh",
-    )
+    if price:
+        table.add_row(
+            "price",
+            f"buy Rs {price['buy_micro_inr_per_kwh'] / 1e6:.2f}, "
+            f"sell Rs {price['sell_micro_inr_per_kwh'] / 1e6:.2f} per kWh",
+        )
     progress = round(100 * float(summary.get("slot_progress") or 0))
     table.add_row("this slot", f"{summary['current_slot']}, {progress} % over")
     if latest:

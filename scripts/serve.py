@@ -1,0 +1,65 @@
+"""`ape run serve`: the service on the network that Ape is connected to.
+
+Ape resolves the network; this resolves the deployment on it and the relayer's key, and hands them
+to the app.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+from ape.cli import ConnectedProviderCommand
+
+_AWAIT_S = 180.0
+
+
+@click.command(cls=ConnectedProviderCommand)
+@click.option(
+    "--await-deployment", is_flag=True, help="Wait for a deployment that is under way beside."
+)
+def cli(provider: Any, await_deployment: bool) -> None:
+    """Serve ingest, API and web page."""
+    from backend.app import create_app, stop_app
+    from flask import Flask
+
+    from backend.chain.accounts import AccountError, load_account
+    from backend.chain.context import ChainContext
+    from backend.chain.deployment import DeploymentError, load_for_chain
+    from backend.config import ConfigError
+    from scripts.surroundings import settings_on
+    from scripts.web_server import WebServer
+
+    try:
+        settings = settings_on(provider.chain_id, str(provider.uri))
+        relayer_file = settings.keys_dir / "relayer.json"
+        deployment_file = settings.deployments_dir / f"{provider.chain_id}.json"
+        if await_deployment:
+            _await(lambda: deployment_file.exists() and relayer_file.exists())
+        deployment = load_for_chain(settings.deployments_dir, provider.chain_id)
+        relayer = load_account(relayer_file, os.environ.get("OHMSTEAD_PASSPHRASE"))
+        chain = ChainContext(settings.rpc_url, deployment, {"relayer": relayer})
+        chain.check()
+    except (ConfigError, DeploymentError, AccountError) as error:
+        raise click.ClickException(str(error)) from error
+
+    apps: list[Flask] = []
+
+    def make_app() -> Flask:
+        # Anew after the fork: connections are not shared between processes.
+        apps.append(
+            create_app(settings, ChainContext(settings.rpc_url, deployment, {"relayer": relayer}))
+        )
+        return apps[0]
+
+    click.echo(f"chain {provider.chain_id}, http://{settings.host}:{settings.port}")
+    WebServer(settings.host, settings.port, make_app, lambda: stop_app(apps[0])).run()
+
+
+def _await(ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _AWAIT_S
+    while not ready() and time.monotonic() < deadline:
+        time.sleep(0.1)
