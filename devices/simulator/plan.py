@@ -1,0 +1,133 @@
+"""The neighbourhood as `neighbourhood.toml` describes it, checked."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+DEFAULT_PLAN = Path(__file__).with_name("neighbourhood.toml")
+
+NodeId = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
+Power = Annotated[int, Field(ge=0, le=10_000_000)]
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Curve(_Part):
+    """A profile's column and the power its full scale stands for."""
+
+    profile: str
+    peak_w: Power
+    shift_slots: int = 0
+
+
+class Relay(_Part):
+    """A contact in front of a node: its own contactor, or an outlet of a board."""
+
+    switch: Annotated[int, Field(ge=1, le=0xFFFF)]
+    pin: Annotated[int, Field(ge=0, le=7)]
+    board: NodeId | None = None
+    critical: bool = False
+    fail_safe_closed: bool = False
+    on_request: bool = False
+    min_on_s: Annotated[int, Field(ge=0)] = 0
+    min_off_s: Annotated[int, Field(ge=0)] = 0
+
+
+class Node(_Part):
+    """One node: what it is, what hangs behind it, how it talks."""
+
+    id: NodeId
+    label: str
+    kind: Literal["consumer", "prosumer", "der", "battery", "grid", "board"]
+    feeder: int
+    max_power_w: Power = 0
+    transport: Literal["http", "serial"] = "http"
+    load: Curve | None = None
+    pv: Curve | None = None
+    contactor: Relay | None = None
+    outlet: Relay | None = None
+
+    @property
+    def relay(self) -> Relay | None:
+        """The contact in front of this node, wherever it sits."""
+        return self.contactor or self.outlet
+
+    @property
+    def board(self) -> int:
+        """Node id of the board that moves this node's contact: a contactor sits in the meter."""
+        return self.outlet.board or self.id if self.outlet else self.id
+
+
+class Start(_Part):
+    """Where the first run begins."""
+
+    time: str
+    soc_bp: BasisPoints
+    battery_id: Annotated[int, Field(ge=1, le=0xFFFF)]
+
+
+class BatteryPlan(_Part):
+    """The bank and its dispatch."""
+
+    node: NodeId
+    capacity_wh: Annotated[int, Field(gt=0)]
+    max_power_w: Power
+    reserve_bp: BasisPoints
+    efficiency_pm: Annotated[int, Field(gt=0, le=1000)] = 960
+
+
+class GridPlan(_Part):
+    """The interconnection."""
+
+    node: NodeId
+
+
+class Feeder(_Part):
+    """Lines of the radial feeder, `(from, to)`."""
+
+    lines: tuple[tuple[int, int], ...]
+
+
+class Plan(_Part):
+    """The whole neighbourhood."""
+
+    start: Start
+    battery: BatteryPlan
+    grid: GridPlan
+    nodes: Annotated[tuple[Node, ...], Field(alias="node")]
+    feeder: Feeder
+
+    @model_validator(mode="after")
+    def _whole(self) -> Plan:
+        ids = [node.id for node in self.nodes]
+        if len(ids) != len(set(ids)):
+            raise ValueError("node: two nodes have one id; ids must differ")
+        for name, wanted in (("battery", self.battery.node), ("grid", self.grid.node)):
+            if wanted not in ids:
+                raise ValueError(f"{name}.node: there is no node {wanted}")
+        contacts = [(node.board, relay.pin) for node in self.nodes if (relay := node.relay)]
+        if len(contacts) != len(set(contacts)):
+            raise ValueError("pin: two relays share a board and a pin")
+        for board, _ in contacts:
+            if board not in ids:
+                raise ValueError(f"outlet.board: there is no node {board}")
+        return self
+
+    def node(self, node_id: int) -> Node:
+        """The node of that id. Raises KeyError if there is none."""
+        for node in self.nodes:
+            if node.id == node_id:
+                return node
+        raise KeyError(node_id)
+
+
+def load_plan(path: Path = DEFAULT_PLAN) -> Plan:
+    """Reads and checks a plan; pydantic's error names the key that is wrong."""
+    return Plan.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
