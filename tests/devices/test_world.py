@@ -1,4 +1,4 @@
-"""The simulated physics: energy is conserved whatever is switched, and the bank stays within itself."""
+"""The simulated physics: energy is conserved whatever is switched; the bank stays within itself."""
 
 from __future__ import annotations
 
