@@ -8,11 +8,12 @@ import {MeterId, Registers} from "../Types.sol";
 /// Consumption of a period is priced by telescopic slabs up to the last telescopic limit; above it one flat
 /// rate applies to all units. Charges round up, export credit rounds down, once per bill.
 ///
-/// Billing of a holding starts at the registers settled when `startBilling` is called, which anyone may do as soon
-/// as a meter is held in Billed mode; nothing before that is billed. A bill runs from the registers of the bill
-/// before to those settled when it is issued, so every settled Wh is on exactly one bill. A bill that comes late and
-/// covers several periods spreads its energy evenly over them, so that being late puts nobody into a dearer slab.
-/// When the holding ends or the mode changes, the next `issueBill` closes the account with a last bill, due or not.
+/// Bills follow the meter's terms (IMeterRegistry.termsAt). Under Billed terms the first bill counts from the registers
+/// with which the terms began, each further one from the registers of the bill before, up to those settled when it
+/// is issued; terms that have ended get a last bill up to the registers with which the next ones began, due or not.
+/// So every Wh under Billed terms is on exactly one bill, whoever calls when. A bill that covers several periods,
+/// being late, spreads its energy evenly over them, so that lateness puts nobody into a dearer slab; a last bill
+/// counts the period that had begun as a whole one.
 /// @dev Trusted: the meter ledger for the registers, the operator for the tariffs.
 interface ITariffBook {
     /// @param uptoWh inclusive upper limit of the slab, per billing period; ascending
@@ -48,7 +49,6 @@ interface ITariffBook {
         bool paid;
     }
 
-    event BillingStarted(MeterId indexed meter, uint32 indexed subscription, address indexed holder, uint64 startsAt, uint64 nextBillAt);
     event TariffEnded(uint32 indexed tariffId, uint64 validUntil);
     event TariffAdded(uint32 indexed tariffId, uint64 validFrom, uint64 validUntil, string name);
     event BillIssued(uint256 indexed billId, MeterId indexed meter, address indexed holder, uint64 consumedWh, uint64 exportedWh, uint256 chargeMicroInr, uint256 creditMicroInr, uint64 dueAt);
@@ -63,9 +63,9 @@ interface ITariffBook {
     error TariffBook_UnknownTariff(uint32 tariffId);
     /// The end must lie in the future and before the present one.
     error TariffBook_BadEnd(uint256 validUntil);
-    error TariffBook_AlreadyStarted(MeterId meter);
     error TariffBook_Overlap(uint32 tariffId);
     error TariffBook_NoTariff(uint256 time);
+    /// The meter has no Billed terms, or none that are not billed to their end.
     error TariffBook_NotBilled(MeterId meter);
     /// The billing period is not over.
     error TariffBook_TooEarly(MeterId meter, uint256 nextBillAt);
@@ -78,9 +78,7 @@ interface ITariffBook {
     function addTariff(Tariff calldata tariff) external returns (uint32 tariffId);
     /// @notice Ends a tariff earlier, at a time to come, so that another can follow. Role: OPERATOR.
     function endTariff(uint32 tariffId, uint64 validUntil) external;
-    /// @notice Starts the billing of a meter held in Billed mode, at its settled registers. Permissionless.
-    function startBilling(MeterId meter) external;
-    /// @notice Issues the bill of a billed meter's period that is over. Permissionless. Credit above the charge becomes withdrawable.
+    /// @notice Issues the bill of a period that is over, or the last one of Billed terms that are. Permissionless. Credit above the charge becomes withdrawable.
     function issueBill(MeterId meter) external returns (uint256 billId);
     /// @notice Pays a bill in INR from the caller, who must have approved this contract on GridToken. Anyone may pay.
     function payBill(uint256 billId) external;
@@ -96,7 +94,9 @@ interface ITariffBook {
     function bill(uint256 billId) external view returns (Bill memory);
     function billsOf(MeterId meter) external view returns (uint256[] memory);
     function creditOf(address holder) external view returns (uint256 microInr);
+    /// @notice Whether a bill of the meter's present subscription is unpaid and past its due time.
     function isOverdue(MeterId meter) external view returns (bool);
-    /// @notice When the running billing period of a billed meter ends; 0 if none has begun.
+    /// @notice When the running billing period of a billed meter ends, or its ended terms did: from then on
+    /// `issueBill` succeeds. 0 if nothing is to be billed, or no tariff is valid yet.
     function nextBillAt(MeterId meter) external view returns (uint256);
 }

@@ -15,6 +15,7 @@ import {IPowerCoinDesk} from "../interfaces/IPowerCoinDesk.sol";
 import {IPriceSource} from "../interfaces/IPriceSource.sol";
 import {IPriorityRegistry} from "../interfaces/IPriorityRegistry.sol";
 import {ITariffBook} from "../interfaces/ITariffBook.sol";
+import {RegisterLib} from "../metering/RegisterLib.sol";
 import {INR, ENERGY} from "../tokens/TokenIds.sol";
 import {TokenReceiver} from "../tokens/TokenReceiver.sol";
 
@@ -24,6 +25,7 @@ import {TokenReceiver} from "../tokens/TokenReceiver.sol";
 /// community's inventory. Nothing is pushed to anybody but the caller and, in `topUp`, the meter's holder.
 contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuardTransient, TokenReceiver {
     using SafeCast for uint256;
+    using RegisterLib for Registers;
 
     /// The contracts the market works with.
     struct Links {
@@ -463,7 +465,7 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
     }
 
     function _settledImportedWh(MeterId meter) private view returns (uint256) {
-        return uint40(Registers.unwrap(LEDGER.settledRegisters(meter)) >> 120);
+        return LEDGER.settledRegisters(meter).importedWh();
     }
 
     // ------------------------------------------------------------------ internal: suspension
@@ -473,7 +475,9 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
         bool before = _suspended[meter];
         // Nobody answers for the meter: at most there is a suspension of an earlier household to lift.
         if (holder == address(0) && !before) revert EnergyMarket_NotHeld(meter);
-        uint256 debtWh = holder == address(0) ? 0 : LEDGER.debtOf(meter);
+        uint256 debtWh = LEDGER.debtOf(meter);
+        // What the holder has bought meanwhile pays first.
+        if (debtWh > _emergencyCreditWh) debtWh = LEDGER.repayDebt(meter);
         bool inDebt = debtWh > _emergencyCreditWh;
         bool due = inDebt || (holder != address(0) && TARIFF_BOOK.isOverdue(meter));
         // While nobody can buy, nobody is cut off.

@@ -4,11 +4,12 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {MeterId, BillingMode, Registers} from "../Types.sol";
+import {MeterId, EntityKind, BillingMode, Registers} from "../Types.sol";
 import {IGridToken} from "../interfaces/IGridToken.sol";
 import {IMeterLedger} from "../interfaces/IMeterLedger.sol";
 import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
 import {ITariffBook} from "../interfaces/ITariffBook.sol";
+import {RegisterLib} from "../metering/RegisterLib.sol";
 import {INR} from "../tokens/TokenIds.sol";
 import {TokenReceiver} from "../tokens/TokenReceiver.sol";
 import {SlabTariff} from "./SlabTariff.sol";
@@ -18,23 +19,33 @@ import {SlabTariff} from "./SlabTariff.sol";
 contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
     using SafeCast for uint256;
     using SlabTariff for Tariff;
+    using RegisterLib for Registers;
 
     /// A meter's billing.
-    /// @param holder, subscription whose consumption is or was last billed
-    /// @param open false once a last bill is issued
-    /// @param importedWh, exportedWh registers up to which it is billed
+    /// @param nextTerms index of the terms after those being billed, or, if none are, of the first not looked at
     /// @param firstUnpaid index into _billsOf; bills before it are paid or of earlier subscriptions
+    /// @param running the terms before `nextTerms` are being billed: the fields below count
+    /// @param periodSeconds 0 if no tariff was valid when the terms began
+    /// @param billed registers up to which bills are issued
     struct Account {
         // slot 0
-        address holder;
-        uint32 subscription;
-        uint32 periodSeconds;
-        bool open;
-        // slot 1
-        uint64 periodStart;
-        uint64 importedWh;
-        uint64 exportedWh;
+        uint32 nextTerms;
         uint32 firstUnpaid;
+        bool running;
+        uint32 periodSeconds;
+        uint64 periodStart;
+        // slot 1
+        Registers billed;
+    }
+
+    /// What the next bill covers.
+    /// @param ended the terms are over: this is their last bill
+    /// @param until registers it counts to; @param endsAt time of the bill's end
+    struct Span {
+        IMeterRegistry.Terms terms;
+        bool ended;
+        Registers until;
+        uint256 endsAt;
     }
 
     // ------------------------------------------------------------------ constants
@@ -46,6 +57,7 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
 
     IMeterRegistry private immutable REGISTRY;
     IMeterLedger private immutable LEDGER;
+    uint256 private immutable SLOT_SECONDS;
 
     // ------------------------------------------------------------------ storage
 
@@ -64,6 +76,7 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
     {
         REGISTRY = registry;
         LEDGER = ledger;
+        SLOT_SECONDS = ledger.slotSeconds();
     }
 
     // ------------------------------------------------------------------ operator
@@ -106,62 +119,28 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
     // ------------------------------------------------------------------ everyone
 
     /// @inheritdoc ITariffBook
-    function startBilling(MeterId meter) external {
-        Account memory account = _accounts[meter];
-        if (account.open) revert TariffBook_AlreadyStarted(meter);
-        IMeterRegistry.Meter memory point = REGISTRY.get(meter);
-        if (point.holder == address(0) || point.mode != BillingMode.Billed) revert TariffBook_NotBilled(meter);
-        // What an earlier household still owes does not cut off this one.
-        if (point.subscription != account.subscription) account.firstUnpaid = _billsOf[meter].length.toUint32();
-        (account.holder, account.subscription) = (point.holder, point.subscription);
-        (account.importedWh, account.exportedWh) = _settled(meter);
-        account.periodStart = uint64(block.timestamp);
-        account.periodSeconds = _tariff(tariffAt(block.timestamp)).billingPeriodSeconds;
-        account.open = true;
-        _accounts[meter] = account;
-        emit BillingStarted(
-            meter, point.subscription, point.holder, account.periodStart, account.periodStart + account.periodSeconds
-        );
-    }
-
-    /// @inheritdoc ITariffBook
     function issueBill(MeterId meter) external returns (uint256 billId) {
-        Account memory account = _accounts[meter];
-        if (!account.open) revert TariffBook_NotBilled(meter);
-        bool closing = !_stillBilled(meter, account);
-        uint256 elapsed = block.timestamp - account.periodStart;
-        if (!closing && elapsed < account.periodSeconds) {
+        Account memory account = _running(meter);
+        if (!account.running) revert TariffBook_NotBilled(meter);
+        if (account.periodSeconds == 0) revert TariffBook_NoTariff(account.periodStart);
+        Span memory span = _span(meter, account);
+        uint256 elapsed = span.endsAt - account.periodStart;
+        if (!span.ended && elapsed < account.periodSeconds) {
             revert TariffBook_TooEarly(meter, account.periodStart + account.periodSeconds);
         }
-        // A last bill counts the period that has begun as a whole one.
-        uint256 periods =
-            closing ? Math.max(1, Math.ceilDiv(elapsed, account.periodSeconds)) : elapsed / account.periodSeconds;
-        uint64 periodEnd = (account.periodStart + periods * account.periodSeconds).toUint64();
-        Tariff storage rates = _tariff(tariffAt(Math.min(periodEnd, block.timestamp)));
+        uint256 periods = elapsed / account.periodSeconds;
+        if (span.ended) periods = Math.max(1, Math.ceilDiv(elapsed, account.periodSeconds));
+        uint256 periodEnd = account.periodStart + periods * account.periodSeconds;
+        Tariff storage rates = _tariff(tariffAt(Math.min(periodEnd, span.endsAt)));
 
-        (uint64 importedWh, uint64 exportedWh) = _settled(meter);
-        uint64 consumedWh = importedWh - account.importedWh;
-        uint64 soldWh = exportedWh - account.exportedWh;
-        billId = _issue(
-            Bill({
-                meter: meter,
-                subscription: account.subscription,
-                holder: account.holder,
-                issuedAt: uint64(block.timestamp),
-                dueAt: (block.timestamp + rates.paymentTermSeconds).toUint64(),
-                consumedWh: consumedWh,
-                exportedWh: soldWh,
-                chargeMicroInr: SlabTariff.divUp(rates.milliChargeSpread(consumedWh, periods)),
-                creditMicroInr: SlabTariff.divDown(uint256(soldWh) * rates.feedInMicroInrPerKwh),
-                paid: false
-            })
-        );
+        billId = _issue(_newBill(meter, account.billed, span, rates, periods));
 
-        Account storage stored = _accounts[meter];
-        stored.open = !closing;
-        stored.periodSeconds = rates.billingPeriodSeconds;
-        stored.periodStart = periodEnd;
-        (stored.importedWh, stored.exportedWh) = (importedWh, exportedWh);
+        account.running = !span.ended;
+        account.billed = span.until;
+        account.periodStart = periodEnd.toUint64();
+        account.periodSeconds = rates.billingPeriodSeconds;
+        account.firstUnpaid = _firstUnpaid(meter, account.firstUnpaid, billId);
+        _accounts[meter] = account;
     }
 
     /// @inheritdoc ITariffBook
@@ -170,7 +149,8 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
         if (due.paid) revert TariffBook_AlreadyPaid(billId);
         due.paid = true;
         uint256 microInr = due.chargeMicroInr - due.creditMicroInr;
-        _skipPaid(due.meter);
+        Account storage account = _accounts[due.meter];
+        account.firstUnpaid = _skipPaid(due.meter, account.firstUnpaid);
         emit BillPaid(billId, msg.sender, microInr);
         TOKEN.safeTransferFrom(msg.sender, address(this), INR, microInr, "");
     }
@@ -201,12 +181,8 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
 
     /// @inheritdoc ITariffBook
     function tariffAt(uint256 time) public view returns (uint32 tariffId) {
-        // The newest first: that is the one asked for.
-        for (uint256 i = _tariffs.length; i > 0; --i) {
-            Tariff storage candidate = _tariffs[i - 1];
-            if (candidate.validFrom <= time && time < candidate.validUntil) return i.toUint32();
-        }
-        revert TariffBook_NoTariff(time);
+        tariffId = _find(time);
+        if (tariffId == 0) revert TariffBook_NoTariff(time);
     }
 
     /// @inheritdoc ITariffBook
@@ -235,11 +211,68 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
 
     /// @inheritdoc ITariffBook
     function nextBillAt(MeterId meter) external view returns (uint256) {
-        Account storage account = _accounts[meter];
-        return account.open ? uint256(account.periodStart) + account.periodSeconds : 0;
+        Account memory account = _running(meter);
+        if (!account.running || account.periodSeconds == 0) return 0;
+        Span memory span = _span(meter, account);
+        return span.ended ? span.endsAt : uint256(account.periodStart) + account.periodSeconds;
     }
 
-    // ------------------------------------------------------------------ internal
+    // ------------------------------------------------------------------ internal: billing
+
+    /// The meter's account, moved on to the next Billed terms if the last ones are billed to their end. Terms that are
+    /// not Billed are passed once: each lies between two that are, or came with a claim code of the operator's.
+    function _running(MeterId meter) private view returns (Account memory account) {
+        account = _accounts[meter];
+        if (account.running) return account;
+        uint256 count = REGISTRY.termsCount(meter);
+        while (account.nextTerms < count) {
+            IMeterRegistry.Terms memory terms = REGISTRY.termsAt(meter, account.nextTerms++);
+            if (terms.mode != BillingMode.Billed) continue;
+            account.running = true;
+            account.billed = terms.startRegisters;
+            account.periodStart = _endOf(terms.afterSlot);
+            uint32 tariffId = _find(account.periodStart);
+            account.periodSeconds = tariffId == 0 ? 0 : _tariff(tariffId).billingPeriodSeconds;
+            return account;
+        }
+    }
+
+    function _span(MeterId meter, Account memory account) private view returns (Span memory span) {
+        span.terms = REGISTRY.termsAt(meter, account.nextTerms - 1);
+        span.ended = account.nextTerms < REGISTRY.termsCount(meter);
+        if (span.ended) {
+            IMeterRegistry.Terms memory following = REGISTRY.termsAt(meter, account.nextTerms);
+            (span.until, span.endsAt) = (following.startRegisters, _endOf(following.afterSlot));
+        } else {
+            (span.until, span.endsAt) = (LEDGER.settledRegisters(meter), block.timestamp);
+        }
+    }
+
+    function _newBill(MeterId meter, Registers from, Span memory span, Tariff storage rates, uint256 periods)
+        private
+        view
+        returns (Bill memory issued)
+    {
+        (, EntityKind kind,,,) = REGISTRY.settlementOf(meter);
+        (uint256 drawnBefore, uint256 suppliedBefore) = _energyOf(kind, from);
+        (uint256 drawn, uint256 supplied) = _energyOf(kind, span.until);
+        (drawn, supplied) = (drawn - drawnBefore, supplied - suppliedBefore);
+        issued.meter = meter;
+        issued.subscription = span.terms.subscription;
+        issued.holder = span.terms.holder;
+        issued.issuedAt = uint64(block.timestamp);
+        issued.dueAt = (block.timestamp + rates.paymentTermSeconds).toUint64();
+        issued.consumedWh = drawn.toUint64();
+        issued.exportedWh = supplied.toUint64();
+        issued.chargeMicroInr = SlabTariff.divUp(rates.milliChargeSpread(drawn, periods));
+        issued.creditMicroInr = SlabTariff.divDown(supplied * rates.feedInMicroInrPerKwh);
+    }
+
+    /// What a household has drawn from and supplied to the pool. A consumer's export does not count, as in the ledger.
+    function _energyOf(EntityKind kind, Registers registers) private pure returns (uint256 drawn, uint256 supplied) {
+        if (kind == EntityKind.Ev) return (registers.chargedWh(), registers.dischargedWh());
+        return (registers.importedWh(), kind == EntityKind.Consumer ? 0 : registers.exportedWh());
+    }
 
     /// Stores a bill; a credit above the charge goes to the holder, and such a bill is paid.
     function _issue(Bill memory issued) private returns (uint256 billId) {
@@ -252,7 +285,6 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
         _bills.push(issued);
         billId = _bills.length;
         _billsOf[issued.meter].push(billId);
-        if (issued.paid) _skipPaid(issued.meter);
         emit BillIssued(
             billId,
             issued.meter,
@@ -265,25 +297,35 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
         );
     }
 
-    /// Moves the pointer to the oldest unpaid bill on. Every bill is passed once, however they are paid.
-    function _skipPaid(MeterId meter) private {
-        Account storage account = _accounts[meter];
+    /// The pointer to the oldest unpaid bill, after one more was issued. What an earlier household still owes does not
+    /// count against the present one.
+    function _firstUnpaid(MeterId meter, uint256 pointer, uint256 newBillId) private view returns (uint32) {
         uint256[] storage ids = _billsOf[meter];
-        uint256 next = account.firstUnpaid;
-        while (next < ids.length && _bill(ids[next]).paid) ++next;
-        account.firstUnpaid = next.toUint32();
+        if (_bill(ids[pointer]).subscription != _bill(newBillId).subscription) pointer = ids.length - 1;
+        return _skipPaid(meter, pointer);
     }
 
-    function _stillBilled(MeterId meter, Account memory account) private view returns (bool) {
-        IMeterRegistry.Meter memory point = REGISTRY.get(meter);
-        return point.mode == BillingMode.Billed && point.holder == account.holder
-            && point.subscription == account.subscription;
+    /// Moves the pointer past paid bills. Every bill is passed once, however they are paid.
+    function _skipPaid(MeterId meter, uint256 pointer) private view returns (uint32) {
+        uint256[] storage ids = _billsOf[meter];
+        while (pointer < ids.length && _bill(ids[pointer]).paid) ++pointer;
+        return pointer.toUint32();
     }
 
-    function _settled(MeterId meter) private view returns (uint64 importedWh, uint64 exportedWh) {
-        uint256 word = Registers.unwrap(LEDGER.settledRegisters(meter));
-        importedWh = uint40(word >> 120);
-        exportedWh = uint40(word >> 80);
+    // ------------------------------------------------------------------ internal: lookups
+
+    /// Unix seconds at which a slot ends.
+    function _endOf(uint256 slot) private view returns (uint64) {
+        return ((slot + 1) * SLOT_SECONDS).toUint64();
+    }
+
+    /// The tariff valid at a time; 0 if there is none.
+    function _find(uint256 time) private view returns (uint32 tariffId) {
+        // The newest first: that is the one asked for.
+        for (uint256 i = _tariffs.length; i > 0; --i) {
+            Tariff storage candidate = _tariffs[i - 1];
+            if (candidate.validFrom <= time && time < candidate.validUntil) return i.toUint32();
+        }
     }
 
     function _tariff(uint32 tariffId) private view returns (Tariff storage) {
