@@ -1,6 +1,6 @@
 /** Line icons on a 24 x 24 grid, drawn for this page; they take the colour of the text around them. */
 
-const PATHS = {
+export const ICON_PATHS = {
   sun: "M12 7.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9ZM12 2v2.5M12 19.5V22M2 12h2.5M19.5 12H22M4.9 4.9l1.8 1.8M17.3 17.3l1.8 1.8M4.9 19.1l1.8-1.8M17.3 6.7l1.8-1.8",
   roof: "M3 12 12 5l9 7M6 10v9h12v-9M8 15h8M10.5 13v4M13.5 13v4",
   battery: "M4 8h14v8H4zM18 10.5h2v3h-2M11.5 9.5 9 12.5h4L10.5 15",
@@ -31,13 +31,13 @@ const PATHS = {
   swap: "M7 4 3.5 7.5 7 11M3.5 7.5H17M17 13l3.5 3.5L17 20M20.5 16.5H7",
 } as const;
 
-export type IconName = keyof typeof PATHS;
+export type IconName = keyof typeof ICON_PATHS;
 
 /** Decorative: what it means is said in text beside it. */
 export function Icon({ name, className }: { name: IconName; className?: string }) {
   return (
     <svg viewBox="0 0 24 24" className={`icon ${className ?? ""}`} aria-hidden="true" focusable="false">
-      <path d={PATHS[name]} />
+      <path d={ICON_PATHS[name]} />
     </svg>
   );
 }

@@ -1,0 +1,49 @@
+/** A relay's state in words: what its board acknowledged, why, and what is still on its way. */
+
+import type { Relay } from "../api/types";
+import { formatCharge } from "../units/energy";
+import { formatClock } from "../units/time";
+
+export interface RelayWords {
+  /** What the board acknowledged last. */
+  state: "on" | "off";
+  /** Said while a command is not acknowledged yet. */
+  pending: string | null;
+  reason: string;
+}
+
+export function relayWords(relay: Relay): RelayWords {
+  const wanted = relay.commanded_closed ? "on" : "off";
+  return {
+    state: relay.acknowledged_closed ? "on" : "off",
+    pending: relay.pending ? `switching ${wanted}, not acknowledged yet` : null,
+    reason: reasonOf(relay),
+  };
+}
+
+/** None of the service's words for "no override" counts as one. */
+export function overrideOf(relay: Relay): "force_open" | "force_closed" | null {
+  const text = (relay.override ?? "").toLowerCase().replaceAll(/[^a-z]/g, "");
+  if (text === "forceopen" || text === "open") return "force_open";
+  if (text === "forceclosed" || text === "closed") return "force_closed";
+  return null;
+}
+
+function reasonOf(relay: Relay): string {
+  const override = overrideOf(relay);
+  if (override) {
+    const until = relay.override_until ? ` until ${formatClock(relay.override_until)}` : "";
+    return `forced ${override === "force_closed" ? "on" : "off"} by the authority${until}`;
+  }
+  if (!relay.supplied) return "no supply: nobody has asked for it, or its account is suspended";
+  if (relay.shed) {
+    return relay.threshold_bps === null
+      ? "shed: the battery is low"
+      : `shed: the battery fell to ${formatCharge(relay.threshold_bps)} or less`;
+  }
+  if (relay.commanded_closed !== relay.acknowledged_closed && !relay.pending) {
+    return "its board moved by itself: allowance used up, protection or lost link";
+  }
+  if (relay.request_id) return "supplying a paid request";
+  return relay.threshold_bps === null ? "supplied" : `supplied; shed at ${formatCharge(relay.threshold_bps)}`;
+}
