@@ -1,4 +1,4 @@
-"""A slab tariff and its arithmetic in integers: Wh, micro-rupees (1e6 = Rs 1), and the two per kWh."""
+"""A slab tariff and its arithmetic in integers: Wh and micro-rupees (1e6 = Rs 1)."""
 
 from __future__ import annotations
 
@@ -157,8 +157,6 @@ def _require_ascending(field: str, slabs: tuple[Slab, ...], below: int) -> int:
             _U64_MAX,
         )
         if not below < slab.upto_wh <= OPEN_END:
-            raise TariffError(
-                f"{field}[{position}].upto_wh: {slab.upto_wh} must be above {below}, the limit before"
-            )
+            raise TariffError(f"{field}[{position}].upto_wh: {slab.upto_wh} must be above {below}")
         below = slab.upto_wh
     return below
