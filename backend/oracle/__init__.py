@@ -1,0 +1,1 @@
+"""Slots, their sum tree and signatures, battery reports, relay dispatch, settlement."""
