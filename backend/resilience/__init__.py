@@ -1,0 +1,1 @@
+"""Who keeps power when there is not enough: pure rules, no I/O."""
