@@ -38,6 +38,16 @@ class FeePolicy:
         return Fees(max_fee, min(priority, max_fee))
 
 
+def least_gas(data: bytes) -> int:
+    """Gas below which no block can hold a call with this data (EIP-2028, EIP-7623).
+
+    Some nodes accept such a transaction and never mine it, which would block every later nonce.
+    """
+    zero = data.count(0)
+    rest = len(data) - zero
+    return 21_000 + max(4 * zero + 16 * rest, 10 * (zero + 4 * rest))
+
+
 def _raised(fee: int, times: int) -> int:
     for _ in range(times):
         fee = -(-fee * 5 // 4)  # up: a rounded-down rise of a small fee would be no rise

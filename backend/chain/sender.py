@@ -17,9 +17,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
 from backend.chain.contracts import Call, ContractSet
-from backend.chain.fees import FeePolicy
+from backend.chain.fees import FeePolicy, least_gas
 from backend.chain.refusals import Refusal, classify
 from backend.chain.rpc import NodeUnreachableError, Request, RpcClient, RpcError, number, quantity
 from backend.telemetry import outbox
@@ -233,7 +234,8 @@ class Sender:
         elif self._has_effect(row):
             self._move(row, OutboxState.OBSOLETE, **changes)
         else:
-            reason = self._reason(row, block)
+            spent = number(receipt["gasUsed"]) >= row.gas * 63 // 64
+            reason = f"ran out of gas at {row.gas}" if spent else self._reason(row, block)
             log.warning("%s was refused on chain: %s", row.key, reason)
             self._move(row, OutboxState.FAILED, error=reason, **changes)
 
@@ -241,7 +243,6 @@ class Sender:
         if row.state is OutboxState.MINED:
             log.warning("%s: its block %s is no longer part of the chain", row.key, row.block)
             self._move(row, OutboxState.SENT, block=None, block_hash=None, gas_used=None)
-            self._offered_at.pop(row.id, None)
         if row.nonce is not None and row.nonce >= head.nonce:
             self._lost_once.discard(row.id)
             return [row]
@@ -258,7 +259,7 @@ class Sender:
         """Why a mined transaction reverted, asked by playing it again."""
         call = {
             "from": row.sender,
-            "to": row.target,
+            "to": to_checksum_address(row.target),
             "data": "0x" + row.data.hex(),
             "gas": hex(row.gas),
         }
@@ -267,8 +268,6 @@ class Sender:
         except RpcError as error:
             refusal = self._contracts.revert_of(error)
             return f"{refusal.name}: {refusal.message}" if refusal else error.message
-        if row.gas_used is not None and row.gas_used >= row.gas * 63 // 64:
-            return f"ran out of gas at {row.gas}"
         return "reverted then, would succeed now"
 
     # ---- repair --------------------------------------------------------------------------------
@@ -316,7 +315,6 @@ class Sender:
             "block_hash": None,
             "gas_used": None,
         }
-        self._offered_at.pop(row.id, None)
         state = OutboxState.OBSOLETE if self._has_effect(row) else OutboxState.PENDING
         self._move(row, state, **changes)
 
@@ -346,7 +344,7 @@ class Sender:
             nonces = [
                 row.nonce for row in outbox.with_nonce_from(connection, self.address, head.nonce)
             ]
-        rows = self._without_obsolete(rows)
+        rows = self._without_obsolete(self._without_impossible(rows))
         if not rows:
             return 0
         nonce = max([head.nonce - 1, *(n for n in nonces if n is not None)]) + 1
@@ -415,7 +413,7 @@ class Sender:
             "type": 2,
             "chainId": self._chain_id,
             "nonce": nonce,
-            "to": row.target,
+            "to": to_checksum_address(row.target),
             "value": 0,
             "data": "0x" + row.data.hex(),
             "gas": row.gas,
@@ -436,6 +434,15 @@ class Sender:
 
     def _has_effect(self, row: OutboxRow) -> bool:
         return not self._without_effect([row])
+
+    def _without_impossible(self, rows: list[OutboxRow]) -> list[OutboxRow]:
+        """The rows that a block could hold; the others fail."""
+        for row in rows:
+            if row.gas < least_gas(row.data):
+                log.error("%s: %d gas do not even carry its data", row.key, row.gas)
+                error = f"gas {row.gas} is below the least of {least_gas(row.data)}"
+                self._move(row, OutboxState.FAILED, error=error)
+        return [row for row in rows if row.gas >= least_gas(row.data)]
 
     def _without_obsolete(self, rows: list[OutboxRow]) -> list[OutboxRow]:
         """The rows whose effect the chain does not show yet; the others become obsolete."""
@@ -467,6 +474,8 @@ class Sender:
     def _save(
         self, connection: sa.Connection, row: OutboxRow, state: OutboxState, changes: dict[str, Any]
     ) -> None:
+        if state is not OutboxState.SENT or row.state is not OutboxState.SENT:
+            self._offered_at.pop(row.id, None)
         outbox.update(connection, row.id, state=state.value, **changes)
         if self._on_transition is not None:
             stored = outbox.get(connection, row.key)

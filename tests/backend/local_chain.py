@@ -1,0 +1,365 @@
+"""A real anvil and the real contracts, up in about a second: for tests and benchmarks."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.abi import collapse_if_tuple
+from eth_utils.crypto import keccak
+
+from backend.chain.contracts import Call, Contract
+from backend.chain.deployment import DeployedContract, Deployment, parse_deployment
+from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
+from scripts.roles import CONTRACT_ROLES, FUNCTION_ROLES, Role, functions_by_role
+
+ROOT = Path(__file__).resolve().parents[2]
+MNEMONIC = "test test test test test test test test test test test junk"
+NAMES = (
+    "AccessManager",
+    "OracleQuorum",
+    "Stablecoin",
+    "GridToken",
+    "PowerCoinDesk",
+    "PostedPrice",
+    "MeterRegistry",
+    "MeterLedger",
+    "TariffBook",
+    "PriorityRegistry",
+    "EnergyMarket",
+)
+DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
+FIRST_SIGNER = 10
+"""Index of the first oracle node's development account."""
+
+
+@cache
+def development_account(index: int) -> LocalAccount:
+    Account.enable_unaudited_hdwallet_features()
+    account: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    return account
+
+
+# ---- anvil -------------------------------------------------------------------------------------
+
+
+def anvil_binary() -> str:
+    found = shutil.which("anvil")
+    if (found and "@foundry-rs" in found) or not found:
+        machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(
+            platform.machine(), platform.machine()
+        )
+        system = platform.system().lower()
+        package = f"node_modules/@foundry-rs/anvil-{system}-{machine}/bin/anvil"
+        if (ROOT / package).exists():
+            return str(ROOT / package)
+    if not found:
+        raise RuntimeError("anvil is not installed: run make setup")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Anvil:
+    """One node process, which a test may stop, kill, pause and start again on its own state."""
+
+    def __init__(
+        self, state: Path | None = None, port: int | None = None, options: Sequence[str] = ()
+    ) -> None:
+        self.port = port or free_port()
+        self.state = state
+        self.options = list(options)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.rpc = RpcClient(f"http://127.0.0.1:{self.port}")
+
+    @property
+    def url(self) -> str:
+        return self.rpc.url
+
+    def start(self, load: Path | None = None) -> Anvil:
+        command = [anvil_binary(), "--port", str(self.port), "--quiet", "--accounts", "20"]
+        if load is not None:
+            command += ["--load-state", str(load)]
+        elif self.state is not None:
+            command += ["--state", str(self.state)]
+        self.process = subprocess.Popen(
+            [*command, *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.rpc.call("eth_chainId")
+                return self
+            except NodeUnreachableError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("anvil did not start") from None
+                time.sleep(0.02)
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        """Ends it; with SIGTERM it writes its state."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(how)
+            self.process.wait(20)
+            self.process = None
+
+    def pause(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def __enter__(self) -> Anvil:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(signal.SIGKILL)
+
+    # ---- what anvil can do beyond a node --------------------------------------------------------
+
+    def snapshot(self) -> str:
+        return str(self.rpc.call("evm_snapshot"))
+
+    def revert(self, snapshot: str) -> None:
+        assert self.rpc.call("evm_revert", snapshot)
+
+    def mine(self, blocks: int = 1) -> None:
+        self.rpc.call("anvil_mine", hex(blocks))
+
+    def automine(self, on: bool) -> None:
+        self.rpc.call("evm_setAutomine", on)
+
+    def block_number(self) -> int:
+        return number(self.rpc.call("eth_blockNumber"))
+
+    def now(self) -> int:
+        return number(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+
+
+# ---- contracts ---------------------------------------------------------------------------------
+
+
+@cache
+def artifact(name: str) -> tuple[list[dict[str, Any]], bytes]:
+    """ABI and creation code of a contract, as Ape or Forge compiled it."""
+    name = {"Stablecoin": "DemoRupee"}.get(name, name)
+    places = [ROOT / ".build" / f"{name}.json"]
+    forge_out = Path(os.environ.get("OHMSTEAD_FORGE_OUT", ROOT / ".cache/forge/out"))
+    places += [forge_out / f"{name}.sol" / f"{name}.json"]
+    for place in places:
+        if place.exists():
+            document = json.loads(place.read_text())
+            code = document.get("deploymentBytecode") or document["bytecode"]
+            text = code.get("bytecode") or code["object"]
+            return document["abi"], bytes.fromhex(text.removeprefix("0x"))
+    raise RuntimeError(f"{name} is not compiled: run make compile")
+
+
+def transact(rpc: RpcClient, sender: str, to: str | None, data: bytes, value: int = 0) -> Any:
+    """Sends from an unlocked account and returns the receipt; fails if it reverts."""
+    transaction = {"from": sender, "data": "0x" + data.hex(), "gas": hex(15_000_000)}
+    if to is not None:
+        transaction["to"] = to
+    if value:
+        transaction["value"] = hex(value)
+    tx_hash = rpc.call("eth_sendTransaction", transaction)
+    deadline = time.monotonic() + 20
+    while (receipt := rpc.call("eth_getTransactionReceipt", tx_hash)) is None:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{tx_hash} is not mined")
+        time.sleep(0.01)
+    if receipt["status"] != "0x1":
+        try:
+            rpc.call("eth_call", transaction, receipt["blockNumber"])
+        except RpcError as error:
+            raise RuntimeError(f"reverted: {error.message} {error.data.hex()}") from None
+        raise RuntimeError("reverted")
+    return receipt
+
+
+def send(rpc: RpcClient, sender: int | str, call: Call[Any], value: int = 0) -> Any:
+    address = development_account(sender).address if isinstance(sender, int) else sender
+    return transact(rpc, address, call.target, call.data, value)
+
+
+FIGURES: Mapping[str, Any] = {
+    "initialAdmin": development_account(DEPLOYER).address,
+    "issuer": development_account(OPERATOR).address,
+    "microInrPerWholeToken": 1_000_000,
+    "rate": 250_000_000_000,
+    "limits": (1, 10**18, 10_000, 0, 2**24 - 1),
+    "minPrice": 500_000,
+    "maxPrice": 30_000_000,
+    "buyPrice": 6_000_000,
+    "sellPrice": 3_000_000,
+    "maxPriceAge": 10**9,
+    "emergencyCreditWh": 1_000,
+    "maxRequestWh": 50_000,
+}
+"""Constructor arguments by name."""
+
+_INTERFACE_OF = {
+    "IERC20Metadata": "Stablecoin",
+    "IPriceSource": "PostedPrice",
+    "IAccessManager": "AccessManager",
+}
+
+
+def _argument(
+    item: Mapping[str, Any], addresses: Mapping[str, str], figures: Mapping[str, Any]
+) -> Any:
+    internal = item.get("internalType") or ""
+    contract = re.fullmatch(r"contract (I?\w+)", internal)
+    name = item["name"].strip("_")
+    if contract:
+        interface = contract.group(1)
+        return addresses[_INTERFACE_OF.get(interface, interface.removeprefix("I"))]
+    if name in ("authority", "manager") and item["type"] == "address":
+        return addresses["AccessManager"]
+    if name in figures:
+        return figures[name]
+    if item["type"] == "tuple":
+        return tuple(_argument(part, addresses, figures) for part in item["components"])
+    by_name = _BY_NAME.get(name)
+    if by_name is not None and by_name in addresses:
+        return addresses[by_name]
+    raise RuntimeError(f"no value for constructor argument {name} ({internal or item['type']})")
+
+
+_BY_NAME = {
+    "token": "GridToken",
+    "desk": "PowerCoinDesk",
+    "registry": "MeterRegistry",
+    "ledger": "MeterLedger",
+    "tariffBook": "TariffBook",
+    "priorities": "PriorityRegistry",
+    "priceSource": "PostedPrice",
+    "quorum": "OracleQuorum",
+    "stablecoin": "Stablecoin",
+}
+
+
+def deploy(
+    rpc: RpcClient, slot_seconds: int, signers: Sequence[str] = (), threshold: int = 2
+) -> Deployment:
+    """Deploys everything with the development accounts in their roles."""
+    admin = development_account(DEPLOYER).address
+    if not signers:
+        signers = [development_account(FIRST_SIGNER + i).address for i in range(3)]
+    ascending = sorted(signers, key=lambda address: int(address, 16))
+    figures = {**FIGURES, "slotSeconds": slot_seconds}
+    addresses: dict[str, str] = {}
+    entries: dict[str, Any] = {}
+    for name in NAMES:
+        abi, code = artifact(name)
+        constructor = next((i for i in abi if i["type"] == "constructor"), {"inputs": []})
+        inputs = constructor["inputs"]
+        values = [_argument(item, addresses, figures) for item in inputs]
+        data = code + encode([collapse_if_tuple(item) for item in inputs], values)
+        receipt = transact(rpc, admin, None, data)
+        addresses[name] = receipt["contractAddress"]
+        block = number(receipt["blockNumber"])
+        entries[name] = {"address": addresses[name], "abi": abi, "block": block}
+    document = {
+        "chainId": number(rpc.call("eth_chainId")),
+        "slotSeconds": slot_seconds,
+        "deployedAt": int(time.time()),
+        "contracts": entries,
+    }
+    deployment = parse_deployment(document)
+    _wire(rpc, deployment, ascending, threshold)
+    return deployment
+
+
+def _wire(rpc: RpcClient, deployment: Deployment, signers: Sequence[str], threshold: int) -> None:
+    manager = Contract(deployment["AccessManager"])
+    calls = []
+    for name in FUNCTION_ROLES:
+        entry = deployment[name]
+        present = {i.get("name") for i in entry.abi}
+        assert set(FUNCTION_ROLES[name]) <= present, name
+        for role, selectors in functions_by_role(name, entry.abi).items():
+            calls.append(manager.call("setTargetFunctionRole", entry.address, selectors, int(role)))
+    holders = {
+        Role.OPERATOR: OPERATOR,
+        Role.AUTHORITY: AUTHORITY,
+        Role.PAUSER: PAUSER,
+        Role.RELAYER: RELAYER,
+    }
+    grants = [(role, development_account(index).address) for role, index in holders.items()]
+    grants.append((Role.AUTHORITY, development_account(SECOND_AUTHORITY).address))
+    grants += [(role, deployment[name].address) for role, name in CONTRACT_ROLES.items()]
+    calls += [manager.call("grantRole", int(role), account, 0) for role, account in grants]
+    send(rpc, DEPLOYER, manager.call("multicall", [call.data for call in calls]))
+    quorum = Contract(deployment["OracleQuorum"])
+    send(rpc, DEPLOYER, quorum.call("setSigners", list(signers), threshold))
+    ledger = Contract(deployment["MeterLedger"])
+    send(rpc, DEPLOYER, ledger.call("setInventory", deployment["EnergyMarket"].address))
+
+
+def document_of(deployment: Deployment) -> dict[str, Any]:
+    """The deployment as its file holds it."""
+    return {
+        "chainId": deployment.chain_id,
+        "slotSeconds": deployment.slot_seconds,
+        "deployedAt": deployment.deployed_at,
+        "contracts": {
+            name: {"address": c.address, "abi": list(c.abi), "block": c.block}
+            for name, c in deployment.contracts.items()
+        },
+    }
+
+
+# ---- a small community -------------------------------------------------------------------------
+
+
+def register_meter(
+    rpc: RpcClient, deployment: Deployment, meter: int, kind: int, max_power_w: int = 50_000
+) -> None:
+    registry = Contract(deployment["MeterRegistry"])
+    key_hash = keccak(meter.to_bytes(4, "big"))
+    send(rpc, OPERATOR, registry.call("register", meter, kind, 1, max_power_w, key_hash))
+
+
+def add_switch(
+    rpc: RpcClient,
+    deployment: Deployment,
+    switch_id: int,
+    *,
+    board: int,
+    pin: int,
+    battery: int,
+    meter: int = 0,
+    supplied: bool = True,
+    critical: bool = False,
+    min_on_s: int = 0,
+    min_off_s: int = 0,
+) -> None:
+    contract = Contract(deployment["PriorityRegistry"])
+    config = (meter, board, pin, battery, critical, False, min_on_s, min_off_s)
+    send(rpc, OPERATOR, contract.call("addSwitch", switch_id, config, supplied))
+
+
+def plain_contract(address: str, name: str = "Plain") -> DeployedContract:
+    """A contract without functions."""
+    return DeployedContract(name, address, (), 0)
