@@ -9,7 +9,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, "../..");
 const target = resolve(here, "../src/contracts/abis.ts");
 
-/** Contract name in the deployment file -> where its source is looked for. */
+// Contracts of the deployment file; each source is <name>.sol somewhere below contracts/.
 const CONTRACTS = [
   "AccessManager",
   "OracleQuorum",
@@ -23,7 +23,6 @@ const CONTRACTS = [
   "EnergyMarket",
 ];
 const OPENZEPPELIN = {
-  AccessManager: "@openzeppelin/contracts/access/manager/AccessManager.sol",
   ERC20Permit: "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol",
 };
 
@@ -34,11 +33,7 @@ function solidityFiles(folder) {
 }
 
 function sourceOf(name, files) {
-  const path =
-    OPENZEPPELIN[name] ??
-    files.find((file) => file.endsWith(`/${name}.sol`)) ??
-    files.find((file) => file.endsWith(`/I${name}.sol`)) ??
-    files.find((file) => file.endsWith(`/IPriceSource.sol`));
+  const path = OPENZEPPELIN[name] ?? files.find((file) => file.endsWith(`/${name}.sol`));
   if (!path) throw new Error(`contracts/**/${name}.sol does not exist`);
   return path;
 }
@@ -98,7 +93,7 @@ function render() {
 
   const errors = new Map();
   const parts = names.map((name) => {
-    const abi = slimAbi((output[paths[name]][name] ?? output[paths[name]][`I${name}`]).abi);
+    const abi = slimAbi(output[paths[name]][name].abi);
     for (const item of abi) if (item.type === "error") errors.set(signature(item), item);
     const callable = abi.filter((item) => item.type !== "error");
     return `export const ${constantName(name)} = ${JSON.stringify(callable)} as const;\n`;

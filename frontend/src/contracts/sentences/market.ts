@@ -31,6 +31,9 @@ export const marketSentences = {
     `The meter's last reading is not settled yet. Try again after slot ${needsSlot} is settled, usually a minute.`,
   EnergyMarket_NothingToWithdraw: () => "No refund is waiting for this wallet.",
   EnergyMarket_NotHeld: (meter) => `Nobody holds meter ${meter}, so there is no account to top up.`,
+  EnergyMarket_BadParameter: (name) => `The value for ${name} is not acceptable.`,
+  EnergyMarket_SwitchNotOpen: (id) =>
+    `Switch ${id} has not reported that it is off yet. Wait a moment and try again, so that you pay for your own use only.`,
 
   PowerCoinDesk_ZeroAmount: () => "The amount is zero. Enter how much you want to exchange.",
   PowerCoinDesk_Slippage: (result, limit) =>

@@ -14,9 +14,14 @@ export const meteringSentences = {
     "The one-time code does not fit: it is mistyped, used already, or replaced by a newer one. Ask the operator for a fresh code.",
   MeterRegistry_NotHolder: (meter) => `This wallet does not hold meter ${meter}.`,
   MeterRegistry_ModeNotAllowed: () => "Households choose prepaid or billed; other modes are the operator's.",
-  MeterRegistry_NotLeaving: (meter) => `No move out is under way for meter ${meter}.`,
   MeterRegistry_AlreadyLeaving: (meter) => `Moving out of meter ${meter} is under way already.`,
   MeterRegistry_TooManyMeters: (max) => `A community has at most ${max} meters.`,
+  MeterRegistry_BadRegisters: () => "The register values are out of range.",
+  MeterRegistry_BadSlotSeconds: () => "A slot must last at least a second.",
+  MeterRegistry_ChangePending: (meter) =>
+    `A change for meter ${meter} is under way already. It takes effect when the running slot is settled; try again after that.`,
+  MeterRegistry_NoSuchTerms: (meter) => `Meter ${meter} has no such period.`,
+  MeterRegistry_ZeroMaxPower: () => "The meter's largest power must be above zero.",
 
   MeterLedger_SlotNotNext: (slot, latest) => `Slot ${slot} cannot be committed; the last one is ${latest}.`,
   MeterLedger_WrongPrevious: (given, latest) => `The slot names ${given} as the one before, but that is ${latest}.`,
@@ -29,6 +34,7 @@ export const meteringSentences = {
   MeterLedger_UnknownMeter: (meter) => `Meter ${meter} is not registered.`,
   MeterLedger_NoInventory: () => "The community's inventory is not set up yet. Tell the operator.",
   MeterLedger_BatchTooLong: (_length, max) => `At most ${max} meters fit into one settlement.`,
+  MeterLedger_ZeroInventory: () => "The inventory cannot be the zero address.",
 
   TariffBook_BadTariff: (field) => `The tariff's ${field} is not acceptable.`,
   TariffBook_Overlap: (tariffId) => `The tariff's validity overlaps with that of tariff ${tariffId}.`,
@@ -36,6 +42,9 @@ export const meteringSentences = {
   TariffBook_NotBilled: (meter) => `Meter ${meter} is not billed in arrears.`,
   TariffBook_TooEarly: (_meter, nextBillAt) => `The billing period runs until ${formatMoment(Number(nextBillAt))}.`,
   TariffBook_UnknownBill: (billId) => `There is no bill ${billId}.`,
+  TariffBook_UnknownTariff: (tariffId) => `There is no tariff ${tariffId}.`,
+  TariffBook_BadEnd: (validUntil) => `A tariff cannot end at ${formatMoment(Number(validUntil))}.`,
+  TariffBook_TooManyTariffs: (max) => `At most ${max} tariffs can be kept.`,
   TariffBook_AlreadyPaid: (billId) => `Bill ${billId} is paid already.`,
   TariffBook_NothingToWithdraw: () => "No export credit is waiting for this wallet.",
   TariffBook_FundsShort: (wanted, available) =>
@@ -46,4 +55,5 @@ export const meteringSentences = {
     `${threshold} of ${signers} signers is not a majority, or more than all.`,
   OracleQuorum_TooFewSignatures: (given, needed) => `${given} oracle signatures were given; ${needed} are needed.`,
   OracleQuorum_BadSigner: () => "A signature is not of a current oracle node.",
+  OracleQuorum_TooManySigners: (_signers, max) => `At most ${max} oracle nodes can sign.`,
 } satisfies Sentences;

@@ -6,6 +6,9 @@ import type { Sentences } from "./types";
 export const prioritySentences = {
   PriorityRegistry_UnknownSwitch: (id) => `There is no switch ${id}.`,
   PriorityRegistry_SwitchExists: (id) => `Switch ${id} exists already.`,
+  PriorityRegistry_ZeroId: () => "Switch numbers start at 1.",
+  PriorityRegistry_BadPin: (pin, max) => `Output V${pin} does not exist; boards have V0 to V${max}.`,
+  PriorityRegistry_MeterTaken: (meter, id) => `Meter ${meter} is behind switch ${id} already.`,
   PriorityRegistry_PinTaken: (board, pin) => `Output V${pin} of board ${board} belongs to another switch.`,
   PriorityRegistry_TooManySwitches: (max) => `A battery supplies at most ${max} switches.`,
   PriorityRegistry_NotAPermutation: () =>

@@ -1,3 +1,5 @@
+import { formatEnergy } from "../../units/energy";
+import { formatInr } from "../../units/money";
 import { formatMoment } from "../../units/time";
 import { ROLE_NAMES, type Sentences } from "./types";
 
@@ -25,6 +27,9 @@ export const standardSentences = {
   AccessManagerUnauthorizedConsume: () => "Only the target contract may use an announced operation.",
 
   AddressEmptyCode: () => "There is no contract at the address that was called.",
+  AccessManagedInvalidAuthority: () => "The new role table is not a contract.",
+  AccessManagedRequiredDelay: () => "This has to be announced first and takes effect later, so that all can see it coming.",
+  AccessManagedUnauthorized: () => "This wallet does not have the role for that. Connect the wallet of somebody who has.",
   ECDSAInvalidSignature: () => "A signature is not valid.",
   ECDSAInvalidSignatureLength: () => "A signature has the wrong length.",
   ECDSAInvalidSignatureS: () => "A signature is not in its canonical form.",
@@ -37,6 +42,22 @@ export const standardSentences = {
   ERC2612ExpiredSignature: (deadline) =>
     `The permission was valid until ${formatMoment(Number(deadline))}. Sign a new one.`,
   ERC2612InvalidSigner: () => "The stablecoin's permission is signed by another wallet. Sign it again.",
+  ERC1155InsufficientBalance: (_sender, balance, needed, id) =>
+    id === 0n
+      ? `This wallet holds ${formatInr(balance, "down")}; ${formatInr(needed, "up")} are needed. Buy INR, or pay with ether.`
+      : `This wallet holds ${formatEnergy(balance)}; ${formatEnergy(needed)} are needed.`,
+  ERC1155InvalidApprover: () => "The token refuses this approval.",
+  ERC1155InvalidArrayLength: () => "Units and amounts must be equally many.",
+  ERC1155InvalidOperator: () => "The token refuses this operator.",
+  ERC1155InvalidReceiver: () => "The receiver cannot hold the community's units.",
+  ERC1155InvalidSender: () => "The token refuses this sender.",
+  ERC1155MissingApprovalForAll: () => "The contract may not take units from this wallet yet. Allow it first.",
+  EnforcedPause: () => "This is paused for the moment. Redeeming, refunds and withdrawals still work.",
+  ExpectedPause: () => "This is not paused.",
+  ReentrancyGuardReentrantCall: () => "The call came back into the contract while it was running, which is not allowed.",
+  SafeERC20FailedOperation: () => "The stablecoin refused the transfer. Check its balance and permission.",
+  TokenReceiver_ForeignToken: () => "This contract takes the community's own units only.",
+  TokenReceiver_UnwantedId: () => "This contract does not take units of that kind.",
   FailedCall: () => "A contract that was called failed without a reason.",
   InsufficientBalance: () => "The contract does not hold enough ether for this.",
   InvalidAccountNonce: () => "The permission was used already. Sign a new one.",
