@@ -114,7 +114,7 @@ fragments = sa.Table(
     "fragments",
     metadata,
     sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("piece_index", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("frame", sa.LargeBinary, nullable=False),
 )
 """Accepted pieces of a message that is not whole yet; one message per sender."""
