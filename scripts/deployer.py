@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from eth_utils.address import to_checksum_address
 from web3.utils.address import get_create_address
 
 from backend.chain.accounts import LOCAL_CHAINS
+from backend.tariff import parse_tariff
 from scripts.keyfiles import write_secret
-from scripts.plan import Plan
+from scripts.plan import TARIFF_FOLDER, Plan
 from scripts.roles import CONTRACT_ROLES, Role, functions_by_role
 
 ORDER = (
@@ -119,6 +120,26 @@ class Deployer:
         """The ABI of a deployed contract as plain JSON."""
         contract_type = self._contracts[name].contract_type
         return [item.model_dump(mode="json", by_alias=True) for item in contract_type.abi]
+
+    def slot_seconds(self) -> int:
+        """Length of a slot in the deployed ledger, which an older plan may have set."""
+        return int(self._contracts["MeterLedger"].slotSeconds())
+
+    def verify_sources(self, explorer: Any) -> dict[str, str | None]:
+        """Publishes every contract's source at `explorer`; name -> what went wrong, or None."""
+        from ape import chain
+
+        outcome: dict[str, str | None] = {}
+        for name, instance in self._contracts.items():
+            if name == "Stablecoin" and self.plan.stablecoin:
+                continue  # somebody else's
+            chain.contracts[instance.address] = instance.contract_type
+            try:
+                explorer.publish_contract(instance.address)
+                outcome[name] = None
+            except Exception as error:  # the deployment stands, verified or not
+                outcome[name] = str(error) or type(error).__name__
+        return outcome
 
     # ---- contracts ----------------------------------------------------------------------------
 
@@ -272,7 +293,12 @@ class Deployer:
         self._load_tariffs()
 
     def _load_tariffs(self) -> None:
-        raise NotImplementedError
+        book = self._contracts["TariffBook"]
+        for index, name in enumerate(self.plan.parameters.tariffs):
+            if _exists(book.tariff, index + 1):
+                continue
+            document = json.loads((TARIFF_FOLDER / f"{name}.json").read_text())
+            self._call(f"tariff {name}", book.addTariff, astuple(parse_tariff(document)))
 
     # ---- check --------------------------------------------------------------------------------
 
@@ -328,3 +354,13 @@ class Deployer:
     def _remember(self, name: str, address: str, block: int) -> None:
         self._known[name] = {"address": address, "block": block}
         write_secret(self._progress_file, json.dumps(self._known, indent=2) + "\n")
+
+
+def _exists(view: Callable[[int], Any], number: int) -> bool:
+    from ape.exceptions import ContractLogicError
+
+    try:
+        view(number)
+    except ContractLogicError:
+        return False
+    return True

@@ -1,0 +1,272 @@
+"""Sets up the simulated neighbourhood: keys, meters, switches, one-time codes, demo households.
+
+Everything asks first whether it is there, so a second run adds only what is missing. On a local
+chain demo households hold most meters; elsewhere every household claims its own with its code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
+
+from backend.chain.accounts import LOCAL_CHAINS, load_account
+from backend.chain.clients import Clients
+from backend.chain.contracts import Call, ContractSet
+from backend.chain.deployment import load_for_chain
+from backend.chain.rpc import RpcClient
+from backend.chain.types import BillingMode
+from backend.chain.views import ChainViews
+from backend.config import Settings
+from backend.oracle.sum_tree import EntityKind
+from backend.telemetry import nodes
+from backend.telemetry.store import open_store
+from devices.simulator.plan import Node, Plan, load_plan
+from scripts import development
+from scripts.claim_codes import ClaimCode, ClaimCodes
+from scripts.keyfiles import random_hex, secret_once, write_secret
+from scripts.transactions import Wallet
+
+NEWCOMERS_METER = 4
+"""House C1: nobody's yet, so that whoever opens the page can join with its code."""
+
+_HOUSEHOLDS: dict[int, BillingMode] = {
+    12: BillingMode.PREPAID,
+    7: BillingMode.PREPAID,
+    8: BillingMode.BILLED,
+    9: BillingMode.PREPAID,
+    10: BillingMode.PREPAID,
+    11: BillingMode.BILLED,
+}
+"""Demo households and how they pay; the development accounts follow each other in this order."""
+
+_POCKET_MONEY_WEI = 10**16  # Rs 2 500 at the demo's first rate
+
+
+class ProvisionError(RuntimeError):
+    """The neighbourhood cannot be set up; the message says what is wrong."""
+
+
+def household_account(meter: int) -> development.DevelopmentAccount:
+    """The development account of a demo household."""
+    return development.account(development.FIRST_HOUSEHOLD + list(_HOUSEHOLDS).index(meter))
+
+
+def households() -> dict[int, BillingMode]:
+    """Meters that demo households hold, and how they pay."""
+    return dict(_HOUSEHOLDS)
+
+
+def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]) -> None:
+    """Sets up whatever of the neighbourhood is missing.
+
+    Raises:
+        ProvisionError, TransactionError, AccountError: with what to do.
+    """
+    plan = load_plan()
+    keys = _node_keys(settings, plan)
+    _fill_store(settings, plan)
+    say(f"{len(keys)} nodes have keys and are known to the gateway")
+    chain = _Chain.connect(settings, chain_id)
+    operator = chain.wallet(_operator(settings, chain_id))
+    sent = chain.install(operator, plan, keys)
+    codes = ClaimCodes(settings.home / "claim-codes.json")
+    sent += chain.issue_codes(operator, plan, codes)
+    say(f"meters, switches and one-time codes are on chain ({sent} calls sent)")
+    if chain_id in LOCAL_CHAINS:
+        joined = sum(chain.move_in(meter, mode, codes) for meter, mode in _HOUSEHOLDS.items())
+        say(f"{len(_HOUSEHOLDS)} demo households hold their meters ({joined} joined now)")
+        _write_demo_wallets(settings)
+    marker = {"registry": chain.contracts["MeterRegistry"].address}
+    (settings.home / "provisioned.json").write_text(json.dumps(marker) + "\n")
+
+
+# ---- keys and store ----------------------------------------------------------------------------
+
+
+def _node_keys(settings: Settings, plan: Plan) -> dict[int, bytes]:
+    """Every node's key, made once, for the gateway and for the node itself."""
+    ring_file = settings.keys_dir / "nodes.json"
+    ring: dict[str, str] = json.loads(ring_file.read_text()) if ring_file.exists() else {}
+    missing = [node.id for node in plan.nodes if str(node.id) not in ring]
+    if missing:
+        ring |= {str(node_id): random_hex() for node_id in missing}
+        write_secret(ring_file, json.dumps(ring, indent=2) + "\n")
+    for node in plan.nodes:
+        file = settings.home / "devices" / f"{node.id}.key"
+        key = ring[str(node.id)]
+        if not file.exists():
+            write_secret(file, key + "\n")
+        if file.read_text().strip() != key:
+            raise ProvisionError(
+                f"{file} differs from {ring_file}: the gateway would refuse the node's frames; "
+                "remove the one that is wrong and run again"
+            )
+    secret_once(settings.keys_dir / "salt.hex", random_hex)
+    return {node.id: bytes.fromhex(ring[str(node.id)]) for node in plan.nodes}
+
+
+def _fill_store(settings: Settings, plan: Plan) -> None:
+    battery = {plan.battery.node: plan.start.battery_id}
+    store = open_store(settings.store_url)
+    try:
+        with store.write() as connection:
+            nodes.provision(
+                connection,
+                [
+                    nodes.Node(
+                        node.id, node.label, _kind(node), node.feeder, node.max_power_w,
+                        battery.get(node.id),
+                    )
+                    for node in plan.nodes
+                ],
+            )  # fmt: skip
+    finally:
+        store.close()
+
+
+def _kind(node: Node) -> int:
+    return 0 if node.kind == "board" else int(EntityKind[node.kind.upper()])
+
+
+def _operator(settings: Settings, chain_id: int) -> LocalAccount:
+    if chain_id in LOCAL_CHAINS:
+        key = development.account(development.OPERATOR).private_key
+        account: LocalAccount = Account.from_key(key)
+        return account
+    file = settings.keys_dir / "operator.json"
+    return load_account(file, os.environ.get("OHMSTEAD_PASSPHRASE"))
+
+
+def _write_demo_wallets(settings: Settings) -> None:
+    """The keys that the page offers as demo wallets on a local chain."""
+    offered: list[tuple[str, str, int, list[int]]] = [
+        ("Newcomer", "resident", development.NEWCOMER, []),
+        ("Authority", "authority", development.AUTHORITY, []),
+        ("Second authority", "authority", development.SECOND_AUTHORITY, []),
+        ("Operator", "operator", development.OPERATOR, []),
+    ]
+    labels = {node.id: node.label for node in load_plan().nodes}
+    for index, meter in enumerate(_HOUSEHOLDS):
+        offered.append((labels[meter], "resident", development.FIRST_HOUSEHOLD + index, [meter]))
+    wallets = [
+        {
+            "name": name,
+            "role": role,
+            "address": development.account(index).address,
+            "private_key": development.account(index).private_key,
+            "meters": meters,
+        }
+        for name, role, index, meters in offered
+    ]
+    path = settings.keys_dir / "demo-wallets.json"
+    write_secret(path, json.dumps(wallets, indent=2) + "\n")
+
+
+# ---- chain -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The community's contracts, as the operator and the demo households use them."""
+
+    rpc: RpcClient
+    chain_id: int
+    contracts: ContractSet
+    views: ChainViews
+
+    @classmethod
+    def connect(cls, settings: Settings, chain_id: int) -> _Chain:
+        contracts = ContractSet(load_for_chain(settings.deployments_dir, chain_id))
+        rpc = RpcClient(settings.rpc_url)
+        return cls(rpc, chain_id, contracts, ChainViews(rpc, contracts, Clients(contracts), 0.0))
+
+    def wallet(self, account: LocalAccount) -> Wallet:
+        return Wallet(self.rpc, self.chain_id, self.contracts, account)
+
+    def install(self, operator: Wallet, plan: Plan, keys: dict[int, bytes]) -> int:
+        """Registers meters, sets community modes, adds switches; how many calls that took."""
+        calls = [
+            *self._registrations(plan, keys),
+            *self._modes(plan),
+            *self._switches(plan),
+        ]
+        operator.send_as_manager(self.contracts["AccessManager"], calls)
+        return len(calls)
+
+    def _registrations(self, plan: Plan, keys: dict[int, bytes]) -> Iterable[Call[Any]]:
+        registry = self.contracts["MeterRegistry"]
+        known = set(self.views.meter_ids())
+        for node in plan.nodes:
+            if node.kind != "board" and node.id not in known:
+                yield registry.call(
+                    "register", node.id, _kind(node), node.feeder, node.max_power_w,
+                    keccak(keys[node.id]),
+                )  # fmt: skip
+
+    def _modes(self, plan: Plan) -> Iterable[Call[Any]]:
+        registry = self.contracts["MeterRegistry"]
+        known = set(self.views.meter_ids())
+        for node in plan.nodes:
+            if not (node.relay and node.relay.on_request):
+                continue
+            if node.id not in known or self.views.meter(node.id).mode is BillingMode.COMMUNITY:
+                yield registry.call("setCommunityMode", node.id, int(BillingMode.ON_REQUEST))
+
+    def _switches(self, plan: Plan) -> Iterable[Call[Any]]:
+        priority = self.contracts["PriorityRegistry"]
+        known = {view.switch_id for view in self.views.switches()}
+        for node in plan.nodes:
+            relay = node.relay
+            if relay is None or relay.switch in known:
+                continue
+            # A house's contactor serves suspension only; the battery sheds what is shared.
+            battery = plan.start.battery_id if node.outlet else 0
+            config = (
+                node.id, node.board, relay.pin, battery, relay.critical, relay.fail_safe_closed,
+                relay.min_on_s, relay.min_off_s,
+            )  # fmt: skip
+            yield priority.call("addSwitch", relay.switch, config, not relay.on_request)
+
+    def issue_codes(self, operator: Wallet, plan: Plan, codes: ClaimCodes) -> int:
+        """A one-time code for every house without a household; how many are new."""
+        calls = []
+        for node in plan.nodes:
+            if node.contactor is None or node.contactor.on_request:
+                continue
+            meter = self.views.meter(node.id)
+            if int(meter.holder, 16) != 0:
+                codes.forget(node.id)
+                continue
+            code = codes.get(node.id)
+            if code is None or code.address.lower() != meter.claim_key.lower():
+                code = code or ClaimCode.fresh()
+                codes.keep(node.id, node.label, code)
+                registry = self.contracts["MeterRegistry"]
+                calls.append(registry.call("issueClaimCode", node.id, code.address))
+        operator.send_as_manager(self.contracts["AccessManager"], calls)
+        return len(calls)
+
+    def move_in(self, meter: int, mode: BillingMode, codes: ClaimCodes) -> bool:
+        """A demo household claims its meter and gets some money; False if it lives there."""
+        if int(self.views.meter(meter).holder, 16) != 0:
+            return False
+        code = codes.get(meter)
+        if code is None:
+            raise ProvisionError(f"there is no one-time code for meter {meter}")
+        wallet = self.wallet(Account.from_key(household_account(meter).private_key))
+        registry, token = self.contracts["MeterRegistry"], self.contracts["GridToken"]
+        digest = self.views.ask(registry.call("claimDigest", meter, wallet.address))
+        wallet.send(registry.call("claim", meter, int(mode), code.sign(digest)))
+        codes.forget(meter)
+        desk = self.contracts["PowerCoinDesk"]
+        wallet.send(desk.call("buyWithEther", wallet.address, 0), _POCKET_MONEY_WEI)
+        spender = "EnergyMarket" if mode is BillingMode.PREPAID else "TariffBook"
+        wallet.send(token.call("setApprovalForAll", self.contracts[spender].address, True))
+        return True
