@@ -1,0 +1,36 @@
+/** Live quotes of the market, with the limits a signature carries. */
+
+import { useRead, useReads } from "../../contracts/call";
+import { limitAbove, limitBelow } from "../../units/money";
+import { useSettled } from "../../ui/useSettled";
+
+export interface BuyQuote {
+  costMicroInr: bigint;
+  /** The most that is accepted at signing. */
+  maxMicroInr: bigint;
+  /** Ether to send for the limit; what is not needed comes back as INR. */
+  weiForMax: bigint;
+}
+
+/** What `wh` cost now; null while there is no amount. */
+export function useBuyQuote(wh: bigint | null, slippageBps: bigint) {
+  const asked = useSettled(wh);
+  const known = asked !== null && asked > 0n;
+  return useReads(
+    ["buy-quote", asked, slippageBps],
+    async (read): Promise<BuyQuote> => {
+      const costMicroInr = await read("EnergyMarket", "quoteBuyUp", [asked ?? 0n]);
+      const maxMicroInr = limitAbove(costMicroInr, slippageBps);
+      return { costMicroInr, maxMicroInr, weiForMax: await read("PowerCoinDesk", "etherFor", [maxMicroInr]) };
+    },
+    known,
+  );
+}
+
+/** What the market pays for `wh` now, and the least that is accepted. */
+export function useSellQuote(wh: bigint | null, slippageBps: bigint) {
+  const asked = useSettled(wh);
+  const query = useRead("EnergyMarket", "quoteSellDown", asked !== null && asked > 0n ? [asked] : null);
+  const quote = query.data === undefined ? undefined : { proceeds: query.data, least: limitBelow(query.data, slippageBps) };
+  return { ...query, data: quote };
+}
