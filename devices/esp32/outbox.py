@@ -1,0 +1,120 @@
+"""What a node has still to deliver: store and forward, urgent messages first.
+
+A frame gets its sequence when it is first sent, so that what overtakes is also newer; from then on it
+is repeated as the same bytes until the gateway has said what became of it.
+"""
+
+from devices.esp32 import frame
+
+_KEYFRAME_EVERY = 16
+_READING = 0  # kind of an entry that is encoded as KEYFRAME or DELTA when it is sent
+
+
+class Outbox:
+    """Entries are (kind, time, content): a payload, or for a reading its 14 values."""
+
+    def __init__(self, node_id: int, key: bytes, boot: int, capacity: int) -> None:
+        """`capacity`: readings kept; the oldest give way, for newer registers hold their energy."""
+        self.node_id = node_id
+        self.key = key
+        self.boot = boot
+        self.capacity = capacity
+        self.sequence = 0
+        self.overflowed = 0
+        self.dropped = 0
+        self._urgent: list = []  # type: ignore[type-arg]
+        self._readings: list = []  # type: ignore[type-arg]
+        self._in_flight: list = []  # type: ignore[type-arg]
+        self._keyframe: tuple[int, ...] = ()
+        self._keyframe_sequence = 0
+        self._since_keyframe = 0
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._readings) + len(self._in_flight)
+
+    @property
+    def in_flight(self) -> int:
+        """How many frames were sent and not answered."""
+        return len(self._in_flight)
+
+    def put_reading(self, time: int, values: tuple[int, ...]) -> None:
+        """Queues a reading behind the others."""
+        self._readings.append((_READING, time, values))
+        while len(self._readings) > self.capacity:
+            self._readings.pop(0)
+            self.dropped += 1
+            self.overflowed = 1
+
+    def put(self, kind: int, time: int, payload: bytes) -> None:
+        """Queues what overtakes readings: acks, events, hellos. Bounded like the readings."""
+        self._urgent.append((kind, time, payload))
+        if len(self._urgent) > self.capacity:
+            self._urgent.pop(0)  # a lost ack is asked for again by the command's repetition
+
+    def next_frame(self, kind: int, time: int, payload: bytes) -> bytes:
+        """A frame that is sent once and not kept, such as a POLL."""
+        self.sequence += 1
+        return frame.encode(
+            kind, self.node_id, self.boot, self.sequence, time, payload, self.key
+        )
+
+    def batch(self, limit: int) -> list[bytes]:
+        """At most `limit` frames to send now: the unanswered ones again, then new ones.
+
+        A quarter is kept for readings, so that urgent messages never starve them.
+        """
+        while len(self._in_flight) < limit and (self._urgent or self._readings):
+            room = limit - len(self._in_flight)
+            urgent = self._urgent and (room > limit // 4 or not self._readings)
+            entry = (self._urgent if urgent else self._readings).pop(0)
+            self._in_flight.append((self._encode(entry), self.sequence, entry))
+        return [sent[0] for sent in self._in_flight[:limit]]
+
+    def _encode(self, entry: tuple) -> bytes:  # type: ignore[type-arg]
+        kind, time, content = entry
+        if kind != _READING:
+            return self.next_frame(kind, time, content)
+        due = not self._keyframe or self._since_keyframe >= _KEYFRAME_EVERY
+        if not due:
+            back = self.sequence + 1 - self._keyframe_sequence
+            self._since_keyframe += 1
+            return self.next_frame(
+                frame.DELTA, time, frame.put_delta(back, self._keyframe, content)
+            )
+        made = self.next_frame(frame.KEYFRAME, time, frame.put_reading(content))
+        self._keyframe = content
+        self._keyframe_sequence = self.sequence
+        self._since_keyframe = 1
+        return made
+
+    def answered(self, boot: int, sequence: int, result: str) -> bool:
+        """Takes the gateway's result for one frame; True if the node's clock is ahead."""
+        for i in range(len(self._in_flight)):
+            if boot == self.boot and self._in_flight[i][1] == sequence:
+                return self._settle(i, result)
+        return False
+
+    def _settle(self, i: int, result: str) -> bool:
+        entry = self._in_flight[i][2]
+        if result == "busy":
+            return False
+        self._in_flight.pop(i)
+        if result == "accepted":
+            if entry[0] == _READING and entry[2][frame.STATUS] & frame.STATUS_SPOOL_OVERFLOWED:
+                self.overflowed = 0  # the gateway knows
+        elif result == "missing_keyframe" and entry[0] == _READING:
+            # Entries come back in the order of the results, and must keep it.
+            self._keyframe = ()
+            self._readings.insert(self._returned(entry[1]), entry)
+        elif result == "future_time":
+            if entry[0] != _READING:  # a reading is measured again
+                self._urgent.insert(0, (entry[0], 0, entry[2]))
+            return True
+        return False
+
+    def _returned(self, time: int) -> int:
+        """Where an entry of `time` belongs among the waiting readings."""
+        at = 0
+        while at < len(self._readings) and self._readings[at][1] <= time:
+            at += 1
+        return at
