@@ -62,7 +62,7 @@ def cli(provider: Any, demo: bool) -> None:
     ) as error:  # fmt: skip
         raise click.ClickException(str(error)) from error
     if not local:
-        _verify_sources(provider, deployer)
+        _verify_sources(chain_id, deployer)
         _next_steps(plan, settings)
 
 
@@ -121,12 +121,20 @@ def _public_plan(settings: Settings, chain_id: int) -> Plan:
     return read_plan(path, chain_id)
 
 
-def _verify_sources(provider: Any, deployer: Deployer) -> None:
-    if not os.environ.get("ETHERSCAN_API_KEY"):
+def _verify_sources(chain_id: int, deployer: Deployer) -> None:
+    from scripts.etherscan import API, Etherscan, EtherscanError
+
+    key = os.environ.get("ETHERSCAN_API_KEY")
+    if not key:
         click.echo("sources not verified: set ETHERSCAN_API_KEY and run again to do so")
         return
-    for name, problem in deployer.verify_sources(provider.network.explorer).items():
-        click.echo(f"source of {name}: {problem or 'verified'}")
+    etherscan = Etherscan(chain_id, key, os.environ.get("ETHERSCAN_API_URL") or API)
+    for name, (address, source) in deployer.sources().items():
+        try:
+            etherscan.verify(address, source)
+            click.echo(f"source of {name} verified")
+        except EtherscanError as error:  # the deployment stands, verified or not
+            click.echo(f"source of {name} not verified: {error}")
 
 
 def _next_steps(plan: Plan, settings: Settings) -> None:

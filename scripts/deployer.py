@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from eth_utils.address import to_checksum_address
+from web3.exceptions import Web3Exception
 from web3.utils.address import get_create_address
 
 from backend.chain.accounts import LOCAL_CHAINS
 from backend.tariff import parse_tariff
+from scripts.etherscan import Source
 from scripts.keyfiles import write_secret
 from scripts.plan import TARIFF_FOLDER, Plan
 from scripts.roles import CONTRACT_ROLES, Role, functions_by_role
@@ -118,28 +120,35 @@ class Deployer:
 
     def abi(self, name: str) -> list[dict[str, Any]]:
         """The ABI of a deployed contract as plain JSON."""
-        contract_type = self._contracts[name].contract_type
+        contract_type = self._type(name)
         return [item.model_dump(mode="json", by_alias=True) for item in contract_type.abi]
 
     def slot_seconds(self) -> int:
         """Length of a slot in the deployed ledger, which an older plan may have set."""
         return int(self._contracts["MeterLedger"].slotSeconds())
 
-    def verify_sources(self, explorer: Any) -> dict[str, str | None]:
-        """Publishes every contract's source at `explorer`; name -> what went wrong, or None."""
-        from ape import chain
+    def sources(self) -> dict[str, tuple[str, Source]]:
+        """Name -> address and source of every contract of ours, as it was compiled."""
+        from ape import compilers
 
-        outcome: dict[str, str | None] = {}
+        compiled: dict[str, tuple[str, Source]] = {}
         for name, instance in self._contracts.items():
             if name == "Stablecoin" and self.plan.stablecoin:
                 continue  # somebody else's
-            chain.contracts[instance.address] = instance.contract_type
-            try:
-                explorer.publish_contract(instance.address)
-                outcome[name] = None
-            except Exception as error:  # the deployment stands, verified or not
-                outcome[name] = str(error) or type(error).__name__
-        return outcome
+            contract_type = self._type(name)
+            file = self._project.path / contract_type.source_id
+            found = compilers.solidity.get_standard_input_json([file], project=self._project)
+            ((version, standard_json),) = found.items()
+            arguments = self._container(name).constructor.encode_input(
+                *self._constructor_arguments(name)
+            )
+            compiled[name] = instance.address, Source(
+                standard_json,
+                f"v{version}",
+                f"{contract_type.source_id}:{contract_type.name}",
+                bytes(arguments),
+            )
+        return compiled
 
     # ---- contracts ----------------------------------------------------------------------------
 
@@ -161,6 +170,11 @@ class Deployer:
         if name == "Stablecoin":
             return self._project.DemoRupee if self._chain_id in TEST_CHAIN_IDS else None
         return getattr(self._project, name)
+
+    def _type(self, name: str) -> Any:
+        # Not the instance's own: Ape remembers types by address, also those of another chain.
+        container = self._project.DemoRupee if name == "Stablecoin" else self._container(name)
+        return container.contract_type
 
     def _create(self, name: str, container: Any) -> Any:
         arguments = self._constructor_arguments(name)
@@ -295,10 +309,17 @@ class Deployer:
     def _load_tariffs(self) -> None:
         book = self._contracts["TariffBook"]
         for index, name in enumerate(self.plan.parameters.tariffs):
-            if _exists(book.tariff, index + 1):
+            if self._answers(book, book.tariff.encode_input(index + 1)):
                 continue
             document = json.loads((TARIFF_FOLDER / f"{name}.json").read_text())
             self._call(f"tariff {name}", book.addTariff, astuple(parse_tariff(document)))
+
+    def _answers(self, contract: Any, data: bytes) -> bool:
+        """Whether a view returns something; asked beside Ape, which would print the refusal."""
+        try:
+            return bool(self._web3.eth.call({"to": contract.address, "data": data}))
+        except Web3Exception:
+            return False
 
     # ---- check --------------------------------------------------------------------------------
 
@@ -354,13 +375,3 @@ class Deployer:
     def _remember(self, name: str, address: str, block: int) -> None:
         self._known[name] = {"address": address, "block": block}
         write_secret(self._progress_file, json.dumps(self._known, indent=2) + "\n")
-
-
-def _exists(view: Callable[[int], Any], number: int) -> bool:
-    from ape.exceptions import ContractLogicError
-
-    try:
-        view(number)
-    except ContractLogicError:
-        return False
-    return True
