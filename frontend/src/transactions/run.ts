@@ -4,7 +4,7 @@ import type { Hex } from "viem";
 
 import type { ContractCall } from "../contracts/call";
 import { explain, isRefusedByPerson } from "../contracts/refusal";
-import type { TransactionStore } from "./store";
+import type { TransactionState, TransactionStore, TrackedTransaction } from "./store";
 
 export interface Receipt {
   hash: Hex;
@@ -29,6 +29,8 @@ export interface TransactionPlan {
   call: ContractCall;
   /** Said when it is done. */
   done?: string;
+  /** Told each state, for pages that show more than the tray. */
+  onState?: (state: TransactionState) => void;
 }
 
 /** Runs one transaction to its end. Null if it did not happen; the store holds the sentence that says why. */
@@ -39,17 +41,24 @@ export async function runTransaction(
   plan: TransactionPlan,
 ): Promise<Receipt | null> {
   const id = store.start(plan.title, account);
+  const report: Report = (change) => {
+    store.update(id, change);
+    if (change.state) plan.onState?.(change.state);
+  };
+  plan.onState?.("preparing");
   try {
     await port.simulate(plan.call);
-    store.update(id, { state: "confirm" });
+    report({ state: "confirm" });
     const hash = await port.send(plan.call);
-    store.update(id, { state: "pending", hash });
-    return await finish(port, store, id, hash, plan.done);
+    report({ state: "pending", hash });
+    return await finish(port, report, hash, plan.done);
   } catch (error) {
-    store.update(id, { state: isRefusedByPerson(error) ? "declined" : "failed", note: explain(error) });
+    report({ state: isRefusedByPerson(error) ? "declined" : "failed", note: explain(error) });
     return null;
   }
 }
+
+type Report = (change: Partial<Pick<TrackedTransaction, "state" | "hash" | "note">>) => void;
 
 /** Follows what was already sent when the page was reloaded. */
 export async function resumeTransactions(port: TransactionPort, store: TransactionStore): Promise<void> {
@@ -57,28 +66,25 @@ export async function resumeTransactions(port: TransactionPort, store: Transacti
   await Promise.all(
     sent.map(async ({ id, hash }) => {
       if (!hash) return;
+      const report: Report = (change) => {
+        store.update(id, change);
+      };
       try {
-        await finish(port, store, id, hash);
+        await finish(port, report, hash);
       } catch (error) {
-        store.update(id, { state: "failed", note: explain(error) });
+        report({ state: "failed", note: explain(error) });
       }
     }),
   );
 }
 
-async function finish(
-  port: TransactionPort,
-  store: TransactionStore,
-  id: string,
-  hash: Hex,
-  done?: string,
-): Promise<Receipt | null> {
+async function finish(port: TransactionPort, report: Report, hash: Hex, done?: string): Promise<Receipt | null> {
   const receipt = await port.wait(hash);
   if (receipt.status === "success") {
-    store.update(id, { state: "done", hash: receipt.hash, note: done });
+    report({ state: "done", hash: receipt.hash, note: done });
     return receipt;
   }
   const reason = await port.reasonOfRevert(receipt.hash);
-  store.update(id, { state: "failed", hash: receipt.hash, note: explain(reason) });
+  report({ state: "failed", hash: receipt.hash, note: explain(reason) });
   return null;
 }

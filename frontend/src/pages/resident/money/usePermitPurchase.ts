@@ -1,12 +1,11 @@
 /** Buying INR with a stablecoin: by EIP-2612 permit in one transaction, by approval where the coin has none. */
 
 import { useCallback } from "react";
-import { type Address, type Hex, parseSignature } from "viem";
+import { type Address, BaseError, type Hex, HttpRequestError, parseSignature } from "viem";
 
 import { useService } from "../../../app/service";
 import { contractCall, type Reader, useReader } from "../../../contracts/call";
 import { addressOf } from "../../../contracts/deployment";
-import { isRefusedByPerson } from "../../../contracts/refusal";
 import { useTransact } from "../../../transactions/context";
 import { useSigner } from "../../../wallet/useWallet";
 import type { Stablecoin } from "./MoneyTab";
@@ -72,7 +71,8 @@ async function permitDomain(read: Reader): Promise<{ name: string; version: stri
     const [, name, version, chainId] = await read("Stablecoin", "eip712Domain", []);
     return { name, version, chainId: Number(chainId) };
   } catch (error) {
-    if (isRefusedByPerson(error)) throw error;
+    // A node that does not answer says nothing about the coin.
+    if (error instanceof BaseError && error.walk((cause) => cause instanceof HttpRequestError)) throw error;
     return null;
   }
 }

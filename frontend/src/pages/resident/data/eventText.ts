@@ -1,0 +1,78 @@
+/** A contract event as a line of somebody's history. */
+
+import type { ChainEvent } from "../../../api/types";
+import { formatEnergy } from "../../../units/energy";
+import { formatInr } from "../../../units/money";
+
+const MODES = ["community", "prepaid", "billed", "on request"];
+
+type Args = ChainEvent["args"];
+
+/** Events that name the account; others are shown by their name. */
+const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
+  EnergyBought: (args) => `Bought ${energy(args, "energyWh")} for ${rupees(args, "costMicroInr", "up")}`,
+  EnergySold: (args) => `Sold ${energy(args, "energyWh")} for ${rupees(args, "proceedsMicroInr", "down")}`,
+  SupplyRequested: (args) => `Requested ${energy(args, "boughtWh")} at switch ${text(args, "switchId")} for ${rupees(args, "costMicroInr", "up")}`,
+  RefundWithdrawn: (args) => `Withdrew a refund of ${rupees(args, "microInr", "down")}`,
+  CreditWithdrawn: (args) => `Withdrew export credit of ${rupees(args, "microInr", "down")}`,
+  Bought: (args) => `Bought ${rupees(args, "microInr", "down")} of INR units`,
+  Redeemed: (args) => `Redeemed ${rupees(args, "microInr", "down")} of INR units`,
+  MeterClaimed: (args) => `Joined with meter ${text(args, "meter")}, ${MODES[Number(args["mode"])] ?? ""}`,
+  ReleaseRequested: (args) => `Asked to move out of meter ${text(args, "meter")}`,
+  MeterReleased: (args) => `Moved out of meter ${text(args, "meter")}`,
+  TermsStarted: (args) => `Terms of meter ${text(args, "meter")} began: ${MODES[Number(args["mode"])] ?? ""}`,
+  BillingModeChanged: (args) => `Meter ${text(args, "meter")} changed to ${MODES[Number(args["newMode"])] ?? ""}`,
+  MeterSettled: (args) => settled(args),
+  MeterSuspended: (args) => `Supply at meter ${text(args, "meter")} was suspended`,
+  MeterResumed: (args) => `Supply at meter ${text(args, "meter")} came back`,
+  BillIssued: (args) => `Bill ${text(args, "billId")}: ${energy(args, "consumedWh")}, ${rupees(args, "chargeMicroInr", "up")}`,
+  BillPaid: (args) => `Paid bill ${text(args, "billId")}: ${rupees(args, "microInr", "up")}`,
+  DebtRepaid: (args) => `Repaid ${energy(args, "repaidWh")} of meter ${text(args, "meter")}’s debt`,
+  FormerDebtRepaid: (args) => `Repaid ${energy(args, "repaidWh")} owed from a former meter`,
+  DebtLeftBehind: (args) => `Left meter ${text(args, "meter")} owing ${energy(args, "debtWh")}`,
+  ApprovalForAll: (args) => (args["approved"] ? "Allowed a contract to use units" : "Withdrew a contract’s permission to use units"),
+  OrderChanged: () => "Changed the shed priorities",
+  OrderProposed: () => "Proposed shed priorities",
+  OverrideSet: (args) => `Set an override of switch ${text(args, "switchId")}`,
+  TransferSingle: (args) => `Transfer of ${units(args["id"], args["value"])}`,
+  TransferBatch: () => "Transfer of several units",
+};
+
+export function eventSentence(event: ChainEvent): string {
+  try {
+    return SENTENCES[event.name]?.(event.args) ?? spelledOut(event.name);
+  } catch {
+    // An argument of another shape than the contract's: the name is still true.
+    return spelledOut(event.name);
+  }
+}
+
+/** `RelayAcknowledged` -> `Relay acknowledged`. */
+export function spelledOut(name: string): string {
+  const words = name.replaceAll(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function settled(args: Args): string {
+  const delta = integer(args["deltaWh"]);
+  const meter = text(args, "meter");
+  return delta >= 0n
+    ? `Meter ${meter} gave ${formatEnergy(delta)} more than it drew (slot ${text(args, "slot")})`
+    : `Meter ${meter} drew ${formatEnergy(-delta)} more than it gave (slot ${text(args, "slot")})`;
+}
+
+function units(id: unknown, value: unknown): string {
+  const amount = integer(value);
+  return integer(id) === 0n ? formatInr(amount) : integer(id) === 1n ? formatEnergy(amount) : `${amount} g of CO₂ credits`;
+}
+
+const energy = (args: Args, name: string): string => formatEnergy(integer(args[name]));
+const rupees = (args: Args, name: string, rounding: "up" | "down"): string => formatInr(integer(args[name]), rounding);
+const text = (args: Args, name: string): string => integer(args[name]).toString();
+
+function integer(value: unknown): bigint {
+  if (typeof value === "bigint") return value;
+  if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
+  if (typeof value === "string" && value !== "") return BigInt(value);
+  throw new TypeError("not an integer");
+}
