@@ -1,4 +1,8 @@
-"""One-time codes that the operator hands to households, and the file that keeps them until used."""
+"""One-time codes that the operator hands to households, and the file that keeps them until used.
+
+Written as the page writes and reads them: fourteen groups of four letters of Crockford's base32,
+the 32 bytes of the key and the first three of its hash, against typing errors.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eth_account import Account
+from eth_utils.crypto import keccak
 
 from scripts.keyfiles import write_secret
 
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
+_KEY_BYTES, _CHECK_BYTES = 32, 3
+_SYMBOLS = (_KEY_BYTES + _CHECK_BYTES) * 8 // 5
 
 @dataclass(frozen=True, slots=True)
 class ClaimCode:
@@ -25,10 +34,17 @@ class ClaimCode:
     @classmethod
     def parse(cls, text: str) -> ClaimCode:
         """The code a person typed; ValueError if it is none."""
-        key = bytes.fromhex(text.replace("-", "").replace(" ", ""))
-        if len(key) != 32:
-            raise ValueError("a one-time code has 64 hex digits")
-        return cls(key)
+        symbols = text.upper().replace("-", "").replace(" ", "").translate(_ALIKE)
+        if len(symbols) != _SYMBOLS or not set(symbols) <= set(_ALPHABET):
+            raise ValueError(f"a one-time code has {_SYMBOLS} letters and digits in groups of four")
+        bits = 0
+        for symbol in symbols:
+            bits = bits << 5 | _ALPHABET.index(symbol)
+        content = bits.to_bytes(_KEY_BYTES + _CHECK_BYTES, "big")
+        code = cls(content[:_KEY_BYTES])
+        if code._checksum() != content[_KEY_BYTES:]:
+            raise ValueError("there is a typing error in the one-time code")
+        return code
 
     @property
     def address(self) -> str:
@@ -36,8 +52,12 @@ class ClaimCode:
         return str(Account.from_key(self.private_key).address)
 
     def __str__(self) -> str:
-        digits = self.private_key.hex()
-        return "-".join(digits[i : i + 8] for i in range(0, len(digits), 8))
+        bits = int.from_bytes(self.private_key + self._checksum(), "big")
+        symbols = [_ALPHABET[bits >> 5 * place & 31] for place in reversed(range(_SYMBOLS))]
+        return "-".join("".join(symbols[i : i + 4]) for i in range(0, _SYMBOLS, 4))
+
+    def _checksum(self) -> bytes:
+        return keccak(self.private_key)[:_CHECK_BYTES]
 
     def sign(self, digest: bytes) -> bytes:
         """The signature by which a wallet claims the meter."""

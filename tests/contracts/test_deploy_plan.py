@@ -10,6 +10,7 @@ import pytest
 
 from backend.chain.accounts import AccountError, load_account
 from scripts import development
+from scripts.claim_codes import ClaimCode, ClaimCodes
 from scripts.keyfiles import KeyFileError, account_once, keystore_once, secret_once
 from scripts.new_keys import make_plan
 from scripts.plan import PlanError, local_plan, read_plan
@@ -187,3 +188,43 @@ def test_a_damaged_keystore_is_named(tmp_path: Path) -> None:
 def test_every_role_of_the_table_is_a_role_somebody_gets() -> None:
     used = {role for functions in FUNCTION_ROLES.values() for role in functions.values()}
     assert used <= set(Role)
+
+
+# From the page's own writer: one key, one text, on both sides.
+KEY = bytes(range(1, 33))
+TEXT = "0410-6105-0R3G-G28A-1C60-T3GF-208H-44RM-2MB1-E60S-38DH-R78Y-3WG5-5CZN"
+
+
+def test_a_code_is_read_as_it_is_written() -> None:
+    for _ in range(50):
+        code = ClaimCode.fresh()
+        assert ClaimCode.parse(str(code)) == code
+        assert ClaimCode.parse(str(code).lower().replace("-", " ").replace("0", "o")) == code
+
+
+def test_a_code_is_written_as_the_page_writes_it() -> None:
+    assert str(ClaimCode(KEY)) == TEXT
+    assert ClaimCode.parse(TEXT).private_key == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "56 letters"),
+        (TEXT[:-1], "56 letters"),
+        (TEXT.replace(TEXT[:4], "041U"), "56 letters"),
+        ("1" + TEXT[1:], "typing error"),
+    ],
+)
+def test_a_mistyped_code_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ClaimCode.parse(text)
+
+
+def test_kept_codes_survive_and_used_ones_are_gone(tmp_path: Path) -> None:
+    path, code = tmp_path / "claim-codes.json", ClaimCode.fresh()
+    ClaimCodes(path).keep(4, "House C1", code)
+    assert ClaimCodes(path).get(4) == code
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    ClaimCodes(path).forget(4)
+    assert ClaimCodes(path).get(4) is None
