@@ -86,8 +86,8 @@ run: compile ## the whole microgrid on this machine: chain, contracts, devices, 
 	@python -m scripts.demo
 
 .PHONY: reset
-reset: ## forget the local chain and everything measured on it
-	@rm -rf "$${OHMSTEAD_HOME:-.ohmstead}" deployments/31337.json
+reset: setup ## forget the local chain and everything measured on it
+	@python -m scripts.reset
 
 .PHONY: deploy
 deploy: compile ## to a public network: make deploy NETWORK=sepolia (needs SEPOLIA_RPC_URL and a key file)

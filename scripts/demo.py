@@ -82,6 +82,9 @@ class Demo:
         self._await(lambda: self._get("/api/health") is not None, service, "the service")
         self.display.step("service", f"answers on {where.page}")
         self._start_neighbourhood()
+        residents = self._python("households", "scripts.residents")
+        residents.start()
+        self.children.append(residents)
         run = {
             "page": where.page,
             "home": str(where.home),
@@ -138,6 +141,8 @@ class Demo:
             market = deployment["contracts"]["EnergyMarket"]["address"]
         except (OSError, ValueError, KeyError):
             return False
+        if not (self.where.home / "store.sqlite").exists():
+            return False  # somebody removed it; the nodes must be made known again
         codes = [rpc(self.chain_url, "eth_getCode", a, "latest") for a in (registry, market)]
         return all(code != "0x" for code in codes) and ready.get("registry") == registry
 

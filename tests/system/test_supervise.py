@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from scripts.reset import reset
+from scripts.residents import Household, wants_wh
 from scripts.supervise.chain_node import ChainNode, ChainNodeError, find_anvil, rpc
 from scripts.supervise.child import Child, describe_exit
 from scripts.supervise.display import Display, flow, percent, slot_line, watts
@@ -26,6 +28,7 @@ from scripts.supervise.surroundings import (
     free_port,
     lock_home,
     require_free,
+    write_run_file,
 )
 
 FIRST, SECOND = (
@@ -381,7 +384,71 @@ def _runs(pid: int) -> bool:
 
 
 def test_the_run_file_is_json(tmp_path: Path) -> None:
-    from scripts.supervise.surroundings import write_run_file
-
     path = write_run_file(tmp_path, {"page": "http://localhost:5000"})
     assert json.loads(path.read_text()) == {"pid": os.getpid(), "page": "http://localhost:5000"}
+
+
+class TestReset:
+    def test_it_removes_the_local_run_and_nothing_else(self, tmp_path: Path) -> None:
+        home, deployments = tmp_path / "home", tmp_path / "deployments"
+        for name in ("chain/state.json", "keys/nodes.json", "store.sqlite", "deploy/31337.json"):
+            (home / name).parent.mkdir(parents=True, exist_ok=True)
+            (home / name).write_text("{}")
+        (home / "notes.txt").write_text("mine")
+        deployments.mkdir()
+        (deployments / "31337.json").write_text("{}")
+        (deployments / "11155111.json").write_text("{}")
+        reset(home, deployments)
+        assert [path.name for path in home.iterdir()] == ["notes.txt"]
+        assert [path.name for path in deployments.iterdir()] == ["11155111.json"]
+
+    def test_an_empty_home_goes_too(self, tmp_path: Path) -> None:
+        home = tmp_path / "home"
+        (home / "deployments").mkdir(parents=True)
+        (home / "deployments/31337.json").write_text("{}")
+        reset(home, home / "deployments")
+        assert not home.exists()
+        reset(home, home / "deployments")
+
+    def test_keys_of_a_public_network_are_safe(self, tmp_path: Path) -> None:
+        for name in ("deploy/11155111.json", "keys/relayer.json"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("{}")
+        with pytest.raises(SurroundingsError, match="11155111: nothing was removed"):
+            reset(tmp_path, tmp_path / "deployments")
+        assert (tmp_path / "keys/relayer.json").exists()
+
+    def test_a_running_microgrid_is_left_alone(self, tmp_path: Path) -> None:
+        (tmp_path / "store.sqlite").write_text("")
+        with lock_home(tmp_path), pytest.raises(SurroundingsError, match="already runs"):
+            reset(tmp_path, tmp_path / "deployments")
+        assert (tmp_path / "store.sqlite").exists()
+
+
+class TestResidents:
+    def household(self, **changes: Any) -> Household:
+        usual: dict[str, Any] = {
+            "energy_wh": 5_000,
+            "debt_wh": 0,
+            "suspended": False,
+            "forgetful": False,
+            "market_has_wh": 100_000,
+        }
+        return Household(**{**usual, **changes})
+
+    def test_enough_is_enough(self) -> None:
+        assert wants_wh(self.household()) == 0
+
+    def test_a_careful_household_buys_before_it_runs_out(self) -> None:
+        assert wants_wh(self.household(energy_wh=1_000)) > 0
+
+    def test_a_forgetful_one_buys_when_it_is_cut_off(self) -> None:
+        dark = {"energy_wh": 0, "debt_wh": 1_200, "forgetful": True}
+        assert wants_wh(self.household(**dark)) == 0
+        assert wants_wh(self.household(**dark, suspended=True)) > 1_200
+
+    def test_nobody_buys_what_the_microgrid_has_not(self) -> None:
+        assert wants_wh(self.household(energy_wh=0, market_has_wh=500)) == 0
+
+    def test_a_surplus_is_sold(self) -> None:
+        assert wants_wh(self.household(energy_wh=30_000)) == -20_000

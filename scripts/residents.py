@@ -1,0 +1,157 @@
+"""The demo's households: they buy energy before it runs out, sell what is left over, pay bills.
+
+Only on a local chain, with development accounts. One household forgets to buy until its supply is
+suspended, so that suspension and resumption can be seen. `python -m scripts.residents`
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+
+from eth_account import Account
+
+from backend.chain.accounts import LOCAL_CHAINS
+from backend.chain.clients import Clients
+from backend.chain.contracts import Call, ContractError, ContractSet
+from backend.chain.deployment import DeploymentError, load_for_chain
+from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
+from backend.chain.types import BillingMode
+from backend.chain.views import ChainViews
+from backend.config import Settings, load_settings
+from scripts.provisioning import household_account, households
+from scripts.transactions import TransactionError, Wallet
+
+log = logging.getLogger(__name__)
+
+FORGETFUL_METER = 12
+_BUY_BELOW_WH = 2_000
+_BUY_WH = 6_000
+_SELL_ABOVE_WH = 20_000
+_KEEP_WH = 10_000
+_POCKET_MONEY_WEI = 10**16
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """What a household sees before it decides. Energy in Wh, money in micro-rupees."""
+
+    energy_wh: int
+    debt_wh: int
+    suspended: bool
+    forgetful: bool
+    market_has_wh: int
+
+
+def wants_wh(household: Household) -> int:
+    """How much a household buys (positive) or sells (negative) now."""
+    left = household.energy_wh - household.debt_wh
+    if household.suspended or (left < _BUY_BELOW_WH and not household.forgetful):
+        wanted = _BUY_WH + household.debt_wh
+        return wanted if wanted <= household.market_has_wh else 0
+    if left > _SELL_ABOVE_WH:
+        return _KEEP_WH - left
+    return 0
+
+
+class Residents:
+    """All demo households of a local chain."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._rpc = RpcClient(settings.rpc_url)
+        self._chain_id = number(self._rpc.call("eth_chainId"))
+        if self._chain_id not in LOCAL_CHAINS:
+            raise DeploymentError(
+                f"chain {self._chain_id}: demo households live on a local chain only"
+            )
+        deployment = load_for_chain(settings.deployments_dir, self._chain_id)
+        self.slot_seconds = deployment.slot_seconds
+        self._contracts = ContractSet(deployment)
+        self._clients = Clients(self._contracts)
+        self._views = ChainViews(self._rpc, self._contracts, self._clients, 0.0)
+
+    def act(self) -> None:
+        """Lets each household do what it wants; one that cannot says why in the log."""
+        for meter, mode in households().items():
+            try:
+                if mode is BillingMode.PREPAID:
+                    self._trade(meter)
+                else:
+                    self._pay_bills(meter)
+            except (TransactionError, ContractError, RpcError) as error:
+                log.warning("household %d: %s", meter, error)
+
+    def _trade(self, meter: int) -> None:
+        wallet = self._wallet(meter)
+        household = Household(
+            energy_wh=self._views.balances(wallet.address).energy_wh,
+            debt_wh=self._views.debt_wh(meter),
+            suspended=self._views.is_suspended(meter),
+            forgetful=meter == FORGETFUL_METER,
+            market_has_wh=self._views.ask(self._clients.market.available_wh()),
+        )
+        wanted = wants_wh(household)
+        market = self._contracts["EnergyMarket"]
+        if wanted > 0:
+            cost = self._views.ask(market.call("quoteBuyUp", wanted))
+            self._have_inr(wallet, cost)
+            wallet.send(market.call("topUp", meter, wanted, cost))
+            log.info("household %d bought %d Wh", meter, wanted)
+        elif wanted < 0:
+            proceeds = self._views.ask(market.call("quoteSellDown", -wanted))
+            if self._views.ask(market.call("takingsMicroInr")) < proceeds:
+                return
+            self._approve(wallet, "EnergyMarket")
+            wallet.send(market.call("sellEnergy", -wanted, proceeds))
+            log.info("household %d sold %d Wh", meter, -wanted)
+
+    def _pay_bills(self, meter: int) -> None:
+        wallet, book = self._wallet(meter), self._clients.tariff
+        for bill_id in self._views.ask(book.bills_of(meter)):
+            bill = self._views.ask(book.bill(bill_id))
+            due = bill.charge_micro_inr - bill.credit_micro_inr
+            if not bill.paid and due > 0:
+                self._have_inr(wallet, due)
+                wallet.send(self._contracts["TariffBook"].call("payBill", bill_id))
+                log.info("household %d paid bill %d", meter, bill_id)
+
+    def _have_inr(self, wallet: Wallet, micro_inr: int) -> None:
+        while self._views.balances(wallet.address).micro_inr < micro_inr:
+            desk = self._contracts["PowerCoinDesk"]
+            wallet.send(desk.call("buyWithEther", wallet.address, 0), _POCKET_MONEY_WEI)
+
+    def _approve(self, wallet: Wallet, spender: str) -> None:
+        token, address = self._contracts["GridToken"], self._contracts[spender].address
+        approved: Call[bool] = token.call("isApprovedForAll", wallet.address, address)
+        if not self._views.ask(approved):
+            wallet.send(token.call("setApprovalForAll", address, True))
+
+    def _wallet(self, meter: int) -> Wallet:
+        account = Account.from_key(household_account(meter).private_key)
+        return Wallet(self._rpc, self._chain_id, self._contracts, account)
+
+
+def run() -> int:
+    """Acts once a slot until SIGTERM; the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number_ in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number_, lambda *_: stop.set())
+    try:
+        residents = Residents(load_settings())
+    except (DeploymentError, NodeUnreachableError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    while not stop.wait(residents.slot_seconds):
+        try:
+            residents.act()
+        except NodeUnreachableError as error:
+            log.warning("%s", error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())
