@@ -1,53 +1,43 @@
-"""Which nodes may speak, remembered for a second: asked for every frame, even a forged one."""
+"""What to answer a forgery: whether its alleged sender is known, remembered for a second."""
 
 from __future__ import annotations
 
 import threading
 import time
-from enum import Enum, auto
 
 import sqlalchemy as sa
 
+from backend.ingest.frame import Result
 from backend.telemetry import nodes
 from backend.telemetry.store import Store
 
 _LOOK_AGAIN_S = 1.0
 
 
-class Standing(Enum):
-    """How a node stands with the community."""
-
-    KNOWN = auto()
-    REVOKED = auto()
-    UNKNOWN = auto()
-
-
 class Directory:
-    """Provisioned nodes by id. The writer asks the store itself; this only spares it forgeries."""
+    """Provisioned nodes. The writer asks the store itself; this spares it the forgeries."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._look_at = 0.0
-        self._standings: dict[int, Standing] = {}
+        self._refusals: dict[int, Result] = {}
 
-    def standing(self, node_id: int) -> Standing:
-        """How a node stood at most a second ago."""
-        if time.monotonic() >= self._look_at and self._lock.acquire(blocking=False):
-            try:
+    def refusal(self, node_id: int) -> Result:
+        """The first reason to refuse a frame of this node whose tag is wrong."""
+        with self._lock:
+            if time.monotonic() >= self._look_at:
                 self._look()
-            finally:
-                self._lock.release()
-        return self._standings.get(node_id, Standing.UNKNOWN)
+        return self._refusals.get(node_id, Result.UNKNOWN_NODE)
 
     def _look(self) -> None:
         try:
             with self._store.read() as connection:
                 found = nodes.all_nodes(connection)
         except sa.exc.SQLAlchemyError:
-            return  # as it was: the writer answers `busy` if the store stays away
-        self._standings = {
-            node_id: Standing.REVOKED if node.revoked_at is not None else Standing.KNOWN
+            return  # as it was
+        self._refusals = {
+            node_id: Result.BAD_TAG if node.revoked_at is None else Result.REVOKED_NODE
             for node_id, node in found.items()
         }
         self._look_at = time.monotonic() + _LOOK_AGAIN_S

@@ -95,8 +95,11 @@ class Effects:
     # ---- messages in pieces ----------------------------------------------------------------
 
     def _piece(self, frame: Frame, piece: Fragment, verdict: Verdict) -> Verdict:
-        """Keeps a piece, or does what the whole message says. Pieces are stored, so that an accepted
-        one survives the service; those held are always the first ones of one message."""
+        """Keeps a piece, or does what the whole message says.
+
+        Pieces are stored, so that an accepted one survives the service; those held are always the
+        first ones of one message.
+        """
         mine = fragments.c.node_id == frame.node_id
         held = [
             decode(raw)

@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from backend import signals
-from backend.ingest.directory import Directory, Standing
+from backend.ingest.directory import Directory
 from backend.ingest.effects import Effects
 from backend.ingest.frame import BadTag, Frame, FrameError, FrameType, Result, decode, verify
 from backend.ingest.keyring import Keyring
@@ -60,7 +60,6 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Job:
-    outcomes: list[Outcome]
     to_judge: list[Outcome]
     done: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
@@ -96,17 +95,16 @@ class Pipeline:
     def submit(self, raw_frames: Sequence[bytes]) -> list[Outcome]:
         """What became of each frame, in order; returns when what is accepted is on disk."""
         outcomes = [self._examine(raw) for raw in raw_frames]
-        to_judge = [outcome for outcome in outcomes if outcome.verified]
-        job = _Job(outcomes, to_judge)
-        if to_judge and not self._enqueue(job):
-            for outcome in to_judge:
-                outcome.result = Result.BUSY
-                outcome.detail = "the gateway has more frames than it can store: repeat later"
-        elif to_judge:
-            job.done.wait()
+        self._count_refused([outcome for outcome in outcomes if not outcome.verified])
+        job = _Job([outcome for outcome in outcomes if outcome.verified])
+        if job.to_judge:
+            if self._enqueue(job):
+                job.done.wait()
+            else:
+                _all_busy(job, "the gateway has more frames than it can store: repeat later")
             if job.error is not None:
                 raise job.error
-        self._count_unstored(outcomes)
+            self._count_refused([o for o in job.to_judge if o.result is Result.BUSY])
         return outcomes
 
     def start(self) -> None:
@@ -130,16 +128,13 @@ class Pipeline:
         except FrameError as error:
             return Outcome(error.result, detail=str(error))
         key = self._keyring.get(frame.node_id)
-        standing = self._directory.standing(frame.node_id)
-        if key is None or standing is Standing.UNKNOWN:
+        if key is None:
             return Outcome(Result.UNKNOWN_NODE, frame, detail=f"node {frame.node_id}")
-        if standing is Standing.REVOKED:
-            return Outcome(Result.REVOKED_NODE, frame, detail=f"node {frame.node_id}")
         try:
             verify(frame, key)
         except BadTag as error:
-            return Outcome(Result.BAD_TAG, frame, detail=str(error))
-        return Outcome(Result.BUSY, frame, verified=True)
+            return Outcome(self._directory.refusal(frame.node_id), frame, detail=str(error))
+        return Outcome(Result.BUSY, frame, verified=True)  # until the writer has judged it
 
     def _enqueue(self, job: _Job) -> bool:
         with self._lock:
@@ -149,21 +144,15 @@ class Pipeline:
             self._jobs.put(job)
             return True
 
-    def _count_unstored(self, outcomes: Sequence[Outcome]) -> None:
-        """Counts what never reached the writer. A sender that is not verified counts as node 0: an
-        id that anybody can write must not fill the store."""
-        refused = [o.result.value for o in outcomes if not o.verified or o.result is Result.BUSY]
+    def _count_refused(self, refused: Sequence[Outcome]) -> None:
+        """Counts what never reached the store, as node 0: anybody can write an id."""
         if not refused:
             return
         with self._lock:
-            self._refused.update((0, result) for result in refused)
-        for outcome in outcomes:
-            if not outcome.verified:
-                signals.frames_refused.send(
-                    self,
-                    node_id=outcome.frame.node_id if outcome.frame else None,
-                    result=outcome.result.value,
-                )
+            self._refused.update((0, outcome.result.value) for outcome in refused)
+        for outcome in refused:
+            node_id = outcome.frame.node_id if outcome.frame else None
+            _send(signals.frames_refused, self, node_id=node_id, result=outcome.result.value)
 
     # ---- the writer ----------------------------------------------------------------------------
 
@@ -204,9 +193,7 @@ class Pipeline:
         except sa.exc.SQLAlchemyError as error:
             _LOG.error("readings cannot be stored, senders are told to repeat them: %s", error)
             for job in jobs:
-                for outcome in job.to_judge:
-                    outcome.result = Result.BUSY
-                    outcome.detail = "the store is out of reach: repeat later"
+                _all_busy(job, "the store is out of reach: repeat later")
         except Exception as error:
             if len(jobs) > 1:  # one frame of one sender must not stop the others
                 for job in jobs:
@@ -271,7 +258,6 @@ class _Batch:
         self._next_id = 0
         self._effects = Effects(connection, now_ms)
         self._doubtful: list[Outcome] = []
-        self._kept: set[bytes] = set()
         self._outcomes: list[Outcome] = []
         self.booked: list[StoredReading] = []
 
@@ -365,6 +351,11 @@ class _Batch:
                     node_id=outcome.frame.node_id,
                     result=outcome.result.value,
                 )
+
+
+def _all_busy(job: _Job, detail: str) -> None:
+    for outcome in job.to_judge:
+        outcome.result, outcome.detail = Result.BUSY, detail
 
 
 def _send(signal: Any, sender: object, **values: Any) -> None:

@@ -7,7 +7,8 @@ is not believable is kept for a person and not booked; a wrong reading must neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend.ingest.frame import (
@@ -28,6 +29,7 @@ MARGIN = 1.2
 SLACK_WH = 10
 """What any register may step besides: the last Wh before and after, twice, and small change."""
 _TIME_GRAIN_S = 1.0  # frames carry whole seconds
+_decoded = lru_cache(maxsize=16_384)(decode)  # a keyframe serves the deltas that count from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,9 @@ def _judge_reading(frame: Frame, state: NodeState, limits: Limits, now_ms: int) 
         return Verdict(Result.QUARANTINED_BACKWARD, detail=detail)
     limit = _limit_wh(state, limits, measured_at, now_ms)
     if detail := _too_far(registers, before, limit, state.suspect):
-        suspect = _suspect(registers, before, limit, state.suspect)
-        return Verdict(Result.QUARANTINED_STEP, replace(state, suspect=suspect), detail=detail)
+        held = state.copy()
+        held.suspect = _suspect(registers, before, limit, state.suspect)
+        return Verdict(Result.QUARANTINED_STEP, held, detail=detail)
     following = _seen(frame, state, now_ms)
     following.registers, following.measured_at = registers, measured_at
     following.received_ms, following.suspect = now_ms, None
@@ -124,7 +127,7 @@ def _whole(frame: Frame, state: NodeState) -> tuple[Reading | None, bytes | None
     assert isinstance(body, Delta)
     if state.keyframe is None:
         return None, None
-    keyframe = decode(state.keyframe)
+    keyframe = _decoded(state.keyframe)
     if keyframe.order != (frame.boot, frame.sequence - body.back):
         return None, None
     assert isinstance(keyframe.body, Reading)
@@ -180,10 +183,8 @@ def _suspect(
 
 
 def _seen(frame: Frame, state: NodeState, now_ms: int) -> NodeState:
-    return replace(
-        state,
-        boot=frame.boot,
-        sequence=frame.sequence,
-        last_tag=frame.raw[-TAG_BYTES:],
-        last_seen_ms=now_ms,
-    )
+    following = state.copy()
+    following.boot, following.sequence = frame.order
+    following.last_tag = frame.raw[-TAG_BYTES:]
+    following.last_seen_ms = now_ms
+    return following

@@ -46,3 +46,23 @@ class NodeState:
     def order(self) -> tuple[int, int]:
         """(boot, sequence) that the next frame must exceed."""
         return self.boot, self.sequence
+
+    def copy(self) -> NodeState:
+        """Another one, the same."""
+        return NodeState(
+            self.node_id,
+            self.max_power_w,
+            self.revoked,
+            self.boot,
+            self.sequence,
+            self.last_tag,
+            self.keyframe,
+            self.reading_id,
+            self.registers,
+            self.measured_at,
+            self.received_ms,
+            self.last_seen_ms,
+            self.offset,
+            self.rebase_before,
+            self.suspect,
+        )
