@@ -61,10 +61,20 @@ class Bank:
         """Voltage at the terminals: sags while discharging, rises while charging."""
         return open_circuit_mv(self.soc_bp) - self.current_ma * self.resistance_uohm // 1_000_000
 
+    def most_discharge_w(self, dt_ms: int) -> int:
+        """Power that it can give for `dt_ms` before it is empty, rounded down."""
+        cells_mw = self.charge_ma_ms // dt_ms * self.terminal_mv // 1000
+        return cells_mw * self.efficiency_pm // 1_000_000
+
+    def most_charge_w(self, dt_ms: int) -> int:
+        """Power that it can take for `dt_ms` before it is full, rounded down."""
+        room_ma = (self.capacity_ma_ms - self.charge_ma_ms) // dt_ms
+        return room_ma * self.terminal_mv // 1000 // self.efficiency_pm
+
     def step(self, power_w: int, dt_ms: int) -> None:
         """Lets `power_w` flow for `dt_ms`: positive discharges, negative charges.
 
-        The charge is clamped to what the bank can hold; dispatch keeps away from the ends.
+        More than `most_discharge_w` or `most_charge_w` finds an empty or full bank and is lost.
         """
         if power_w >= 0:
             cells_mw = power_w * 1_000_000 // self.efficiency_pm

@@ -13,6 +13,12 @@ DEFAULT_PLAN = Path(__file__).with_name("neighbourhood.toml")
 NodeId = Annotated[int, Field(ge=1, le=0xFFFFFFFF)]
 Power = Annotated[int, Field(ge=0, le=10_000_000)]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+def _milliseconds(time_of_day: str) -> int:
+    hours, minutes = time_of_day.split(":")
+    return (int(hours) * 60 + int(minutes)) * 60_000
 
 
 class _Part(BaseModel):
@@ -80,13 +86,24 @@ class BatteryPlan(_Part):
     capacity_wh: Annotated[int, Field(gt=0)]
     max_power_w: Power
     reserve_bp: BasisPoints
+    night_target_bp: BasisPoints = 0
     efficiency_pm: Annotated[int, Field(gt=0, le=1000)] = 960
 
 
 class GridPlan(_Part):
-    """The interconnection."""
+    """The interconnection: power agreed with the utility, and the hours when it is cheap."""
 
     node: NodeId
+    contract_w: Power
+    cheap_from: TimeOfDay = "00:00"
+    cheap_until: TimeOfDay = "00:00"
+
+    def is_cheap(self, time_of_day_ms: int) -> bool:
+        """True in the cheap hours, which may pass midnight; never if they begin as they end."""
+        begin, end = _milliseconds(self.cheap_from), _milliseconds(self.cheap_until)
+        if begin <= end:
+            return begin <= time_of_day_ms < end
+        return time_of_day_ms >= begin or time_of_day_ms < end
 
 
 class Feeder(_Part):

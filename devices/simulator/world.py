@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from devices.simulator.battery import Bank
+from devices.simulator.dispatch import Limits, Supply, dispatch
 from devices.simulator.plan import Node, Plan
 from devices.simulator.profiles import Profiles
 
 WMS_PER_WH: Final = 3_600_000
 """Watt-milliseconds in a watt-hour."""
 
+_DAY_MS: Final = 86_400_000
 _AMBIENT_DC: Final = 280
 _NOMINAL_DV: Final = 2300
+_LOAD_FACTOR_PM: Final = 970
+_INVERTER_FACTOR_PM: Final = 1000
 
 
 @dataclass(slots=True)
@@ -31,10 +35,23 @@ class Flow:
     charged: int = 0
     discharged: int = 0
 
+    @classmethod
+    def behind_meter(cls, generated: int, consumed: int) -> Flow:
+        """A house or plant: what it does not use itself passes the meter."""
+        net = consumed - generated
+        return cls(generated, consumed, exported=max(0, -net), imported=max(0, net))
+
     @property
     def into_node_w(self) -> int:
         """Active power into the node; negative flows out."""
         return self.imported + self.charged - self.exported - self.discharged
+
+    def lanes(self) -> tuple[int, int, int, int, int, int]:
+        """The rates in the order of the registers."""
+        return (
+            self.generated, self.consumed, self.exported,
+            self.imported, self.charged, self.discharged,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -45,6 +62,7 @@ class World:
         at_ms: simulated time since the profiles' first row.
         closed: contact in front of a node, where it has one.
         forced_w: a load that somebody set by hand in place of the profile.
+        dark: the neighbourhood is cut off from the main grid and the bank cannot carry it.
         energy_wms: what has flowed since the world began, by node and register.
     """
 
@@ -53,6 +71,7 @@ class World:
     bank: Bank
     at_ms: int
     grid_present: bool = True
+    dark: bool = False
     closed: dict[int, bool] = field(default_factory=dict)
     forced_w: dict[int, int] = field(default_factory=dict)
     flows: dict[int, Flow] = field(default_factory=dict)
@@ -62,7 +81,8 @@ class World:
         for node in self.plan.nodes:
             if relay := node.relay:
                 self.closed.setdefault(node.id, not relay.on_request)
-        self.flows = self._flows_now()
+            self.energy_wms.setdefault(node.id, [0] * 6)
+        self.flows = self._balance(1)
 
     @classmethod
     def at_start(cls, plan: Plan, profiles: Profiles) -> World:
@@ -71,75 +91,112 @@ class World:
         bank = Bank.of_energy(battery.capacity_wh, plan.start.soc_bp, battery.efficiency_pm)
         return cls(plan, profiles, bank, profiles.offset_ms(plan.start.time))
 
+    @property
+    def time_of_day_ms(self) -> int:
+        """Simulated time since midnight."""
+        return self.at_ms % _DAY_MS
+
     def step(self, dt_ms: int) -> None:
         """Lets everything flow for `dt_ms` of simulated time at the powers of its beginning."""
-        self.flows = self._flows_now()
+        self.flows = self._balance(dt_ms)
         for node_id, flow in self.flows.items():
-            total = self.energy_wms.setdefault(node_id, [0] * 6)
-            for lane, power_w in enumerate(
-                (flow.generated, flow.consumed, flow.exported,
-                 flow.imported, flow.charged, flow.discharged)
-            ):  # fmt: skip
+            total = self.energy_wms[node_id]
+            for lane, power_w in enumerate(flow.lanes()):
                 total[lane] += power_w * dt_ms
         bank = self.flows[self.plan.battery.node]
         self.bank.step(bank.discharged - bank.charged, dt_ms)
         self.at_ms += dt_ms
 
+    # ---- what sensors see ------------------------------------------------------------------------
+
     def voltage_dv(self, node_id: int) -> int:
-        """RMS voltage at a node, 0.1 V: drops a little along the feeder with what flows."""
-        flow = self.flows.get(node_id, Flow())
+        """RMS voltage at a node, 0.1 V, sagging a little with its current; the bank's is DC."""
         if node_id == self.plan.battery.node:
             return self.bank.terminal_mv // 100
-        return _NOMINAL_DV - flow.into_node_w // 200
+        if self.dark:
+            return 0
+        return _NOMINAL_DV - self._flow(node_id).into_node_w // 200
+
+    def power_factor_pm(self, node_id: int) -> int:
+        """Per mille; negative while power flows out of the node."""
+        flow = self._flow(node_id)
+        factor = _LOAD_FACTOR_PM if flow.consumed else _INVERTER_FACTOR_PM
+        return factor if flow.into_node_w >= 0 else -factor
+
+    def current_ma(self, node_id: int) -> int:
+        """RMS current at a node; the bank's is DC."""
+        if node_id == self.plan.battery.node:
+            return abs(self.bank.current_ma)
+        voltage_dv = self.voltage_dv(node_id)
+        if voltage_dv == 0:
+            return 0
+        apparent_mva = abs(self._flow(node_id).into_node_w) * 1_000_000
+        return apparent_mva * 10 // (voltage_dv * abs(self.power_factor_pm(node_id)))
 
     def temperature_dc(self, node_id: int) -> int:
         """0.1 degree Celsius: ambient, and the bank's own heat."""
         own = self.bank.temperature_mk // 100 if node_id == self.plan.battery.node else 0
         return _AMBIENT_DC + own
 
+    def _flow(self, node_id: int) -> Flow:
+        return self.flows.get(node_id) or Flow()
+
     # ---- balance of the moment -------------------------------------------------------------------
 
-    def _flows_now(self) -> dict[int, Flow]:
+    def _balance(self, dt_ms: int) -> dict[int, Flow]:
         flows = {
             node.id: self._flow_of(node)
             for node in self.plan.nodes
             if node.kind in ("consumer", "prosumer", "der")
         }
-        deficit = sum(flow.imported - flow.exported for flow in flows.values())
-        stored = self._bank_power(deficit)
-        flows[self.plan.battery.node] = Flow(charged=max(0, -stored), discharged=max(0, stored))
-        rest = deficit - stored
-        flows[self.plan.grid.node] = Flow(imported=max(0, rest), exported=max(0, -rest))
-        return flows
+        deficit_w = sum(flow.imported - flow.exported for flow in flows.values())
+        supply = dispatch(deficit_w, self._limits(dt_ms))
+        self.dark = supply.dark
+        if supply.dark:
+            flows = {node_id: Flow() for node_id in flows}
+        elif supply.curtailed_w:
+            flows = _curtailed(flows, supply.curtailed_w)
+        return flows | self._supply_flows(supply)
 
-    def _flow_of(self, node: Node) -> Flow:
-        generated = self._curve(node, generation=True)
-        connected = self.closed.get(node.id, True)
-        consumed = self._curve(node, generation=False) if connected else 0
-        if not connected:
-            generated = 0  # the inverter of a house cut off from the feeder switches off
-        net = consumed - generated
-        return Flow(
-            generated=generated,
-            consumed=consumed,
-            exported=max(0, -net),
-            imported=max(0, net),
+    def _supply_flows(self, supply: Supply) -> dict[int, Flow]:
+        bank_w, grid_w = supply.bank_w, supply.grid_w
+        return {
+            self.plan.battery.node: Flow(charged=max(0, -bank_w), discharged=max(0, bank_w)),
+            self.plan.grid.node: Flow(imported=max(0, grid_w), exported=max(0, -grid_w)),
+        }
+
+    def _limits(self, dt_ms: int) -> Limits:
+        battery, grid = self.plan.battery, self.plan.grid
+        soc_bp = self.bank.soc_bp
+        return Limits(
+            discharge_w=min(battery.max_power_w, self.bank.most_discharge_w(dt_ms)),
+            charge_w=min(battery.max_power_w, self.bank.most_charge_w(dt_ms)),
+            contract_w=grid.contract_w,
+            above_reserve=soc_bp > battery.reserve_bp,
+            top_up=grid.is_cheap(self.time_of_day_ms) and soc_bp < battery.night_target_bp,
+            grid_present=self.grid_present,
         )
 
-    def _curve(self, node: Node, *, generation: bool) -> int:
-        curve = node.pv if generation else node.load
+    def _flow_of(self, node: Node) -> Flow:
+        """A contact sits in the load circuit: a suspended roof goes on generating and exporting."""
+        closed = self.closed.get(node.id, True)
+        consumed = self._power_w(node, generation=False) if closed else 0
+        return Flow.behind_meter(self._power_w(node, generation=True), consumed)
+
+    def _power_w(self, node: Node, *, generation: bool) -> int:
         if not generation and node.id in self.forced_w:
             return self.forced_w[node.id]
+        curve = node.pv if generation else node.load
         if curve is None:
             return 0
         return self.profiles.power_w(curve.profile, curve.peak_w, self.at_ms, curve.shift_slots)
 
-    def _bank_power(self, deficit_w: int) -> int:
-        """The bank serves first, down to its reserve; it takes what is left until it is full."""
-        battery = self.plan.battery
-        if deficit_w > 0:
-            usable = self.bank.soc_bp > battery.reserve_bp or not self.grid_present
-            return min(deficit_w, battery.max_power_w) if usable and self.bank.soc_bp > 0 else 0
-        if self.bank.soc_bp >= 10_000:
-            return 0
-        return max(deficit_w, -battery.max_power_w)
+
+def _curtailed(flows: dict[int, Flow], surplus_w: int) -> dict[int, Flow]:
+    """The flows with `surplus_w` less generation, from the nodes in order as far as they export."""
+    reduced = {}
+    for node_id, flow in flows.items():
+        less_w = min(surplus_w, flow.exported)
+        surplus_w -= less_w
+        reduced[node_id] = Flow.behind_meter(flow.generated - less_w, flow.consumed)
+    return reduced

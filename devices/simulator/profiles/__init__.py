@@ -26,7 +26,7 @@ class Profiles:
     columns: dict[str, tuple[int, ...]]
 
     def power_w(self, name: str, peak_w: int, at_ms: int, shift_slots: int = 0) -> int:
-        """Mean power in W of the quarter of an hour that holds `at_ms`.
+        """Power in W at `at_ms`: the quarter-hours' means are joined by straight lines.
 
         Args:
             name: profile's name. Raises KeyError if there is none.
@@ -35,7 +35,11 @@ class Profiles:
             shift_slots: quarters of an hour by which the profile is moved to later.
         """
         values = self.columns[name]
-        return values[(at_ms // SLOT_MS - shift_slots) % len(values)] * peak_w // 10_000
+        slot, within_ms = divmod(at_ms, SLOT_MS)
+        first = values[(slot - shift_slots) % len(values)]
+        second = values[(slot - shift_slots + 1) % len(values)]
+        weighted = first * (SLOT_MS - within_ms) + second * within_ms
+        return weighted * peak_w // (10_000 * SLOT_MS)
 
     def offset_ms(self, time: str) -> int:
         """Simulated time of the row `time`. Raises ValueError if no row has it."""
