@@ -78,13 +78,11 @@ class StoredLeaf:
 
 @dataclass(frozen=True, slots=True)
 class NewestReading:
-    """A meter's newest reading before some time: packed registers and the evidence."""
+    """A meter's newest reading before some time, with packed registers."""
 
     meter_id: int
     reading_id: int
     registers: bytes
-    frame: bytes
-    keyframe: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +227,22 @@ def leaves_of(connection: sa.Connection, slot: int) -> list[StoredLeaf]:
     return [_leaf(row) for row in connection.execute(statement)]
 
 
+def leaves_with_evidence(
+    connection: sa.Connection, slot: int
+) -> list[tuple[StoredLeaf, tuple[bytes, ...]]]:
+    """A slot's leaves, by ascending meter, each with the frames its registers follow from."""
+    statement = (
+        sa.select(*leaves.c, readings.c.keyframe, readings.c.frame)
+        .select_from(leaves.outerjoin(readings, readings.c.id == leaves.c.reading_id))
+        .where(leaves.c.slot == slot)
+        .order_by(leaves.c.meter_id)
+    )
+    return [
+        (_leaf(row), tuple(part for part in (row.keyframe, row.frame) if part is not None))
+        for row in connection.execute(statement)
+    ]
+
+
 def leaf_of(connection: sa.Connection, slot: int, meter_id: int) -> StoredLeaf | None:
     """One meter's leaf in a slot."""
     statement = leaves.select().where(leaves.c.slot == slot, leaves.c.meter_id == meter_id)
@@ -260,32 +274,12 @@ def newest_readings(connection: sa.Connection, before: int) -> list[NewestReadin
     )
     columns = [readings.c[name] for name in REGISTER_NAMES]
     statement = (
-        sa.select(
-            readings.c.node_id, readings.c.id, *columns, readings.c.frame, readings.c.keyframe
-        )
+        sa.select(readings.c.node_id, readings.c.id, *columns)
         .select_from(nodes.join(readings, readings.c.id == newest))
         .where(nodes.c.kind != 0)
         .order_by(readings.c.node_id)
     )
-    return [
-        NewestReading(row[0], row[1], pack(row[2:8]), row[8], row[9])
-        for row in connection.execute(statement)
-    ]
-
-
-def evidence_of(
-    connection: sa.Connection, reading_ids: Iterable[int]
-) -> Mapping[int, tuple[bytes, bytes | None]]:
-    """Frame and keyframe of readings, by reading id."""
-    found: dict[int, tuple[bytes, bytes | None]] = {}
-    wanted = sorted(reading_ids)
-    for start in range(0, len(wanted), 500):
-        statement = sa.select(readings.c.id, readings.c.frame, readings.c.keyframe).where(
-            readings.c.id.in_(wanted[start : start + 500])
-        )
-        for row in connection.execute(statement):
-            found[row.id] = (row.frame, row.keyframe)
-    return found
+    return [NewestReading(row[0], row[1], pack(row[2:8])) for row in connection.execute(statement)]
 
 
 def pack(registers: Sequence[int]) -> bytes:
@@ -355,7 +349,7 @@ def _slot(row: sa.Row[Any]) -> Slot:
     )
 
 
-def _leaf(row: sa.Row[Any]) -> StoredLeaf:
+def _leaf(row: Any) -> StoredLeaf:
     return StoredLeaf(
         row.meter_id, row.kind, row.registers, row.salt, row.reading_id, bool(row.stale)
     )

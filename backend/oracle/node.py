@@ -1,0 +1,158 @@
+"""One oracle node: checks, remembers, signs. `signer.py` serves it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from eth_account.signers.local import LocalAccount
+
+from backend.chain.context import ChainContext
+from backend.chain.types import Role
+from backend.oracle.attestation import KeyOf, Refusal, SlotChecks, check_battery, check_slot
+from backend.oracle.clock import SlotClock
+from backend.oracle.digests import (
+    BatteryReport,
+    battery_digest,
+    request_digest,
+    sign,
+    signer_of,
+    slot_digest,
+)
+from backend.oracle.domains import SigningDomains, read_domains
+from backend.oracle.facts import ChainFacts
+from backend.oracle.proposal import SlotProposal
+from backend.oracle.signed_state import SignedState
+
+log = logging.getLogger(__name__)
+
+_ROLE_TTL_S = 60.0
+
+
+class OracleNode:
+    """Signs slots and battery reports that it can prove, each slot with one root only.
+
+    Trusted: the device keys it was given, the chain it reads, its clock. Not trusted: who asks.
+    Only holders of the chain's RELAYER role are answered, so that nobody else can use up a slot's
+    one signature with other salts than the gateway's.
+    """
+
+    def __init__(
+        self,
+        account: LocalAccount,
+        chain: ChainContext,
+        key_of: KeyOf,
+        state: SignedState,
+        battery_nodes: Mapping[int, int],
+        clock_now: Callable[[], float] = time.time,
+    ) -> None:
+        self._account = account
+        self._chain = chain
+        self._key_of = key_of
+        self._state = state
+        self._battery_nodes = battery_nodes
+        self._now = clock_now
+        self._clock = SlotClock(chain.deployment.slot_seconds)
+        self._facts = ChainFacts(chain.rpc, chain.contracts)
+        self._domains: SigningDomains | None = None
+        self._lock = threading.Lock()
+        self._relayers: dict[str, float] = {}
+
+    @property
+    def address(self) -> str:
+        """The signing account."""
+        return self._account.address
+
+    def latest_slot(self) -> int:
+        """The newest slot it signed."""
+        return self._state.latest_slot()
+
+    def registers(self) -> Mapping[int, bytes]:
+        """Packed registers of each meter as last signed."""
+        return dict(self._state.registers)
+
+    def authorise(self, path: str, body: bytes, signature: bytes) -> None:
+        """Returns if a relayer signed this request. Raises Refusal, NodeUnreachableError."""
+        sender = signer_of(request_digest(path, body), signature)
+        if sender is None:
+            raise Refusal("unauthorised", "the request carries no signature of a relayer")
+        if self._relayers.get(sender, 0.0) > time.monotonic():
+            return
+        if not self._chain.views.has_role(Role.RELAYER, sender):
+            raise Refusal("unauthorised", f"{sender} does not have the RELAYER role on chain")
+        self._relayers[sender] = time.monotonic() + _ROLE_TTL_S
+
+    def sign_slot(self, proposal: SlotProposal) -> bytes:
+        """A signature of the proposal's commitment.
+
+        Raises:
+            Refusal: it is not proven, or another root was signed for the slot.
+            NodeUnreachableError, RpcError: the chain cannot be asked.
+        """
+        commitment = proposal.commitment
+        with self._lock:
+            epoch = self._epoch()
+            self._facts.refresh()
+            signed = self._state.root_of(commitment.slot)
+            if signed is None:
+                self._check_new(proposal)
+            elif signed != (commitment.root, commitment.previous_slot):
+                raise Refusal("second_root", f"another root is signed for slot {commitment.slot}")
+            else:
+                check_slot(proposal, self._checks(dict(self._as_proposed(proposal))))
+            digest = slot_digest(self._read_domains().ledger, commitment, epoch)
+            return sign(self._account, digest)
+
+    def sign_battery(self, report: BatteryReport, frames: tuple[bytes, ...]) -> bytes:
+        """A signature of a battery's charge. Raises as `sign_slot`."""
+        node = self._battery_nodes.get(report.battery, report.battery)
+        with self._lock:
+            epoch = self._epoch()
+            self._facts.refresh()
+            check_battery(report, node, frames, self._checks(self._state.registers))
+            self._remember_battery(report)
+            digest = battery_digest(self._read_domains().priority, report, epoch)
+            return sign(self._account, digest)
+
+    # ---- parts ---------------------------------------------------------------------------------
+
+    def _check_new(self, proposal: SlotProposal) -> None:
+        commitment = proposal.commitment
+        latest = self._state.latest_slot()
+        if commitment.slot <= latest:
+            raise Refusal("old_slot", f"slot {latest} is signed already")
+        changed = check_slot(proposal, self._checks(self._state.registers))
+        self._state.remember_slot(
+            commitment.slot, commitment.root, commitment.previous_slot, changed
+        )
+        log.info(
+            "slot %d: %d meters, %d changed", commitment.slot, len(proposal.leaves), len(changed)
+        )
+
+    @staticmethod
+    def _as_proposed(proposal: SlotProposal) -> list[tuple[int, bytes]]:
+        """A root that was signed before was proven then: only that the root follows is checked."""
+        return [(leaf.meter, leaf.registers) for leaf in proposal.leaves]
+
+    def _remember_battery(self, report: BatteryReport) -> None:
+        last = self._state.battery(report.battery)
+        if last is not None:
+            observed_at, soc_bps = last
+            if report.observed_at < observed_at:
+                raise Refusal("old_report", f"a report of second {observed_at} is signed already")
+            if report.observed_at == observed_at and report.soc_bps != soc_bps:
+                raise Refusal("second_report", f"another charge is signed for {observed_at}")
+        self._state.remember_battery(report.battery, report.observed_at, report.soc_bps)
+
+    def _checks(self, signed: Mapping[int, bytes]) -> SlotChecks:
+        return SlotChecks(self._clock, self._now(), self._key_of, self._facts, signed)
+
+    def _epoch(self) -> int:
+        return self._chain.views.quorum(max_age_s=0.0).epoch
+
+    def _read_domains(self) -> SigningDomains:
+        if self._domains is None:
+            self._domains = read_domains(self._chain.rpc, self._chain.contracts)
+        return self._domains

@@ -1,0 +1,209 @@
+"""`python -m backend.oracle.signer`: one oracle node as a process of its own.
+
+    POST /v1/slots      a SlotProposal (application/octet-stream)   -> {"signer", "signature"}
+    POST /v1/batteries  {"battery", "soc_bps", "observed_at", "frames": ["<hex>"]} -> the same
+    POST /v1/leaves     {"latest_slot", "registers": {"<meter>": "<hex>"}}: what it signed last
+    GET  /v1/status     {"signer", "latest_slot"}
+
+A POST carries `Authorization: Ohmstead 0x<signature>` by an account with the chain's RELAYER role.
+It listens on loopback unless told otherwise; put TLS before it when it leaves the machine. Refusals
+are 409 {"error": {"code", "message", "meters"}}; 503: the chain is out of reach, ask again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.serving import make_server
+
+from backend.chain.accounts import load_account, refuse_development_keys
+from backend.chain.context import ChainContext
+from backend.chain.contracts import ContractError
+from backend.chain.deployment import load_for_chain
+from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
+from backend.config import ConfigError, Settings, load_settings
+from backend.ingest.keyring import Keyring
+from backend.oracle.attestation import Refusal
+from backend.oracle.digests import BatteryReport
+from backend.oracle.node import OracleNode
+from backend.oracle.proposal import ProposalError, SlotProposal
+from backend.oracle.signed_state import SignedState
+
+log = logging.getLogger(__name__)
+
+_MAX_BODY_BYTES = 128 << 20
+_NODE_WAIT_S = 60.0
+
+
+def create_signer_app(node: OracleNode) -> Flask:
+    """The node's HTTP interface."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
+
+    @app.get("/v1/status")
+    def status() -> Response:
+        return jsonify(signer=node.address, latest_slot=node.latest_slot())
+
+    @app.post("/v1/slots")
+    def slots() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/slots", body, _signature_header())
+        return _signed(node, node.sign_slot(SlotProposal.from_bytes(body)))
+
+    @app.post("/v1/batteries")
+    def batteries() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/batteries", body, _signature_header())
+        report, frames = parse_battery_request(body)
+        return _signed(node, node.sign_battery(report, frames))
+
+    @app.post("/v1/leaves")
+    def leaves() -> Response:
+        node.authorise("/v1/leaves", request.get_data(), _signature_header())
+        registers = {str(meter): word.hex() for meter, word in node.registers().items()}
+        return jsonify(latest_slot=node.latest_slot(), registers=registers)
+
+    @app.errorhandler(Refusal)
+    def refused(reason: Refusal) -> tuple[Response, int]:
+        log.warning("refused: %s: %s", reason.code, reason.message)
+        error = {"code": reason.code, "message": reason.message, "meters": list(reason.meters)}
+        return jsonify(error=error), 401 if reason.code == "unauthorised" else 409
+
+    @app.errorhandler(ProposalError)
+    def malformed(error: ProposalError) -> tuple[Response, int]:
+        return jsonify(error={"code": "malformed", "message": str(error), "meters": []}), 400
+
+    @app.errorhandler(NodeUnreachableError)
+    @app.errorhandler(RpcError)
+    @app.errorhandler(ContractError)
+    def unreachable(error: Exception) -> tuple[Response, int]:
+        return jsonify(error={"code": "no_chain", "message": str(error), "meters": []}), 503
+
+    return app
+
+
+def parse_battery_request(body: bytes) -> tuple[BatteryReport, tuple[bytes, ...]]:
+    """A battery report and its frames; ProposalError names the field that is wrong."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        raise ProposalError("the body is not JSON") from None
+    if not isinstance(document, dict):
+        raise ProposalError("the body must be an object")
+    battery = _bounded(document, "battery", 2**16 - 1)
+    soc_bps = _bounded(document, "soc_bps", 10_000)
+    observed_at = _bounded(document, "observed_at", 2**40 - 1)
+    frames = document.get("frames")
+    try:
+        return BatteryReport(battery, soc_bps, observed_at), tuple(map(bytes.fromhex, frames or ()))
+    except (TypeError, ValueError):
+        raise ProposalError("frames must be a list of hex strings") from None
+
+
+def _bounded(document: Mapping[str, Any], field: str, most: int) -> int:
+    value = document.get(field)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise ProposalError(f"{field} must be an integer within 0..{most}, not {value!r}")
+    return value
+
+
+def _signature_header() -> bytes:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    try:
+        return bytes.fromhex(text.removeprefix("0x")) if scheme == "Ohmstead" else b""
+    except ValueError:
+        return b""
+
+
+def _signed(node: OracleNode, signature: bytes) -> Response:
+    return jsonify(signer=node.address, signature="0x" + signature.hex())
+
+
+# ---- the process -------------------------------------------------------------------------------
+
+
+def read_battery_nodes(path: Path) -> dict[int, int]:
+    """Battery -> the node that speaks for it, from `keys/batteries.json`; empty without a file."""
+    if not path.exists():
+        return {}
+    try:
+        return {int(battery): int(node) for battery, node in json.loads(path.read_text()).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f'{path} must be {{"<battery id>": <node id>}}: {error}') from None
+
+
+def build_node(settings: Settings, index: int, key_file: Path | None = None) -> OracleNode:
+    """The node `index` of a home. Raises what names the file or setting to mend."""
+    rpc = RpcClient(settings.rpc_url)
+    chain_id = number(rpc.call("eth_chainId"))
+    deployment = load_for_chain(settings.deployments_dir, chain_id)
+    path = key_file or settings.keys_dir / f"signer-{index}.json"
+    account = load_account(path, os.environ.get("OHMSTEAD_SIGNER_PASSPHRASE"))
+    refuse_development_keys({f"signer {index} ({path})": account.address}, chain_id)
+    return OracleNode(
+        account,
+        ChainContext(rpc, deployment),
+        Keyring(settings.keys_dir / "nodes.json").get,
+        SignedState(settings.home / "signers" / f"{index}.sqlite"),
+        read_battery_nodes(settings.keys_dir / "batteries.json"),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs an oracle node until SIGTERM; the process's exit status."""
+    parser = argparse.ArgumentParser(prog="backend.oracle.signer", description=main.__doc__)
+    parser.add_argument("--index", type=int, required=True, help="which of the oracle's nodes")
+    parser.add_argument("--home", type=Path, help="state folder; default OHMSTEAD_HOME")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, required=True, help="port to listen on")
+    parser.add_argument("--key", type=Path, help="key file; default keys/signer-<index>.json")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number_ in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number_, lambda *_: stop.set())
+    try:
+        node = _wait_for_node(options, stop)
+    except (ValueError, NodeUnreachableError) as error:  # each of ours names what to mend
+        print(error, file=sys.stderr)
+        return 2
+    server = make_server(options.host, options.port, create_signer_app(node), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
+    thread.start()
+    where = f"{options.host}:{options.port}"
+    log.info("oracle node %d: %s on %s", options.index, node.address, where)
+    stop.wait()
+    server.shutdown()
+    thread.join(2)
+    return 0
+
+
+def _wait_for_node(options: argparse.Namespace, stop: threading.Event) -> OracleNode:
+    settings = load_settings()
+    if options.home is not None:
+        settings = settings.model_copy(update={"home": options.home.expanduser().resolve()})
+    waited = 0.0
+    while True:
+        try:
+            return build_node(settings, options.index, options.key)
+        except NodeUnreachableError as error:  # a chain that starts beside us
+            if waited >= _NODE_WAIT_S or stop.wait(0.5):
+                raise
+            if waited == 0:
+                log.warning("waiting for the chain: %s", error)
+            waited += 0.5
+
+
+if __name__ == "__main__":
+    sys.exit(main())
