@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from backend.telemetry.slots import REGISTER_NAMES
 from backend.telemetry.tables import frame_counts, leaves, node_state, nodes, readings
+from backend.telemetry.upsert import insert_or_add
 
 
 class StoredReading(NamedTuple):
@@ -164,15 +165,11 @@ def prune(connection: sa.Connection, before: int, at_most: int = 5_000) -> int:
 
 def count_frames(connection: sa.Connection, counts: Mapping[tuple[int, str], int]) -> None:
     """Adds to the number of frames by (node, result); node 0 = a sender nobody knows."""
-    for (node_id, result), count in counts.items():
-        changed = connection.execute(
-            frame_counts.update()
-            .where(frame_counts.c.node_id == node_id, frame_counts.c.result == result)
-            .values(count=frame_counts.c.count + count)
-        )
-        if changed.rowcount == 0:
-            row = {"node_id": node_id, "result": result, "count": count}
-            connection.execute(frame_counts.insert(), row)
+    rows = [
+        {"node_id": node_id, "result": result, "count": count}
+        for (node_id, result), count in counts.items()
+    ]
+    insert_or_add(connection, frame_counts, rows, "count")
 
 
 def frame_totals(connection: sa.Connection) -> dict[str, int]:

@@ -30,6 +30,21 @@ def insert_or_replace(
     )
 
 
+def insert_or_add(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], counter: str
+) -> None:
+    """Inserts the rows; where the primary key exists, adds to the column `counter` instead."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    key = [column.name for column in table.primary_key]
+    total = table.c[counter] + statement.excluded[counter]
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=key, set_={counter: total}),
+        [dict(row) for row in rows],
+    )
+
+
 def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
