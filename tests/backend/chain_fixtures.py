@@ -1,18 +1,14 @@
-"""Fixtures of chain and oracle: a fresh node with everything deployed, a fresh store."""
+"""Fixtures of chain and oracle: a fresh node with everything deployed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from local_chain import RELAYER, Anvil, deploy, development_account
+from local_chain import RELAYER, SLOT_SECONDS, Anvil, deploy, development_account
 
 from backend.chain.context import ChainContext
 from backend.chain.deployment import Deployment
-from backend.telemetry.store import Store, open_store
-
-SLOT_SECONDS = 15
 
 
 @pytest.fixture
@@ -32,10 +28,3 @@ def deployment(anvil: Anvil) -> Deployment:
 def chain(anvil: Anvil, deployment: Deployment) -> ChainContext:
     accounts = {"relayer": development_account(RELAYER)}
     return ChainContext(anvil.url, deployment, accounts, view_ttl_s=0.0)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    yield opened
-    opened.close()

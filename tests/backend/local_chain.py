@@ -43,6 +43,7 @@ NAMES = (
     "EnergyMarket",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
+SLOT_SECONDS = 15
 FIRST_SIGNER = 10
 """Index of the first oracle node's development account."""
 

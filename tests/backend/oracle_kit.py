@@ -1,0 +1,143 @@
+"""A small community for the oracle's tests: devices that make frames, nodes behind real HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from backend.chain.context import ChainContext
+from backend.ingest.frame import Delta, Reading, decode, encode
+from backend.oracle.closer import SlotCloser
+from backend.oracle.node import OracleNode
+from backend.oracle.quorum import QuorumClient
+from backend.oracle.registers import EntityKind
+from backend.oracle.signer import create_signer_app
+from backend.telemetry import readings
+from backend.telemetry.readings import StoredReading
+from backend.telemetry.store import Store
+
+SALT_KEY = bytes(range(32))
+METERS: Mapping[int, EntityKind] = {
+    1: EntityKind.GRID,
+    2: EntityKind.DER,
+    3: EntityKind.BATTERY,
+    4: EntityKind.CONSUMER,
+    7: EntityKind.PROSUMER,
+}
+INSTANT = (2300, 1000, 230, 1000, 250, 0xFFFF, 0, 1)
+
+
+def key_of(node_id: int) -> bytes | None:
+    """Every node's key in these tests."""
+    return node_id.to_bytes(32, "big") if node_id < 1_000 else None
+
+
+class SetClock:
+    """Time that a test sets. Starts now, as the chain's does."""
+
+    def __init__(self) -> None:
+        self.time = time.time()
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@dataclass
+class Device:
+    """Makes a meter's frames, and books them as the gateway would."""
+
+    store: Store
+    node_id: int
+    boot: int = 1
+    sequence: int = 0
+    keyframe: tuple[int, Reading, bytes] | None = None
+    offset: tuple[int, ...] = (0,) * 6
+
+    def frame(self, at: int, *registers: int, soc_bp: int = 0xFFFF, delta: bool = False) -> bytes:
+        self.sequence += 1
+        instant = (*INSTANT[:5], soc_bp, *INSTANT[6:])
+        reading = Reading(*registers, *instant)
+        key = key_of(self.node_id)
+        assert key is not None
+        if delta and self.keyframe is not None:
+            back = self.sequence - self.keyframe[0]
+            body = Delta.between(back, self.keyframe[1], reading)
+            return encode(self.node_id, self.boot, self.sequence, at, body, key)
+        data = encode(self.node_id, self.boot, self.sequence, at, reading, key)
+        self.keyframe = (self.sequence, reading, data)
+        return data
+
+    def book(self, data: bytes, measured_at: int | None = None) -> StoredReading:
+        frame = decode(data)
+        keyframe = None
+        body = frame.body
+        if isinstance(body, Delta):
+            assert self.keyframe is not None
+            keyframe = self.keyframe[2]
+            body = body.apply(self.keyframe[1])
+        assert isinstance(body, Reading)
+        booked = tuple(a + b for a, b in zip(body.registers, self.offset, strict=True))
+        with self.store.write() as connection:
+            row = StoredReading(
+                readings.next_id(connection),
+                self.node_id,
+                frame.boot,
+                frame.sequence,
+                frame.time if measured_at is None else measured_at,
+                int(time.time() * 1000),
+                *booked,
+                *body[6:],
+                data,
+                keyframe,
+            )
+            readings.insert(connection, [row])
+        return row
+
+    def read(
+        self, at: int, *registers: int, soc_bp: int = 0xFFFF, delta: bool = False
+    ) -> StoredReading:
+        """Measures, sends, is booked."""
+        return self.book(self.frame(at, *registers, soc_bp=soc_bp, delta=delta))
+
+
+@dataclass
+class Oracle:
+    """Three oracle nodes and their client."""
+
+    nodes: list[OracleNode]
+    servers: list[BaseWSGIServer]
+    urls: list[str]
+    client: QuorumClient
+    paths: list[Path] = field(default_factory=list)
+
+
+def serve(node: OracleNode) -> tuple[BaseWSGIServer, str]:
+    server = make_server("127.0.0.1", 0, create_signer_app(node), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_port}"
+
+
+def make_closer(
+    store: Store, chain: ChainContext, client: QuorumClient, clock: SetClock
+) -> SlotCloser:
+    return SlotCloser(
+        store,
+        chain,
+        client,
+        kinds=lambda: {meter: int(kind) for meter, kind in METERS.items()},
+        salt_key=SALT_KEY,
+        grace_s=2.0,
+        wake_sender=lambda: None,
+        now=clock,
+    )
+
+
+def rows(store: Store, table: sa.Table) -> list[sa.Row[object]]:
+    with store.read() as connection:
+        return list(connection.execute(table.select()))
