@@ -19,7 +19,7 @@ function Bar({ title, flows }: { title: string; flows: readonly Flow[] }) {
       <div>
         <div className="shares__bar" aria-hidden="true">
           {flows.map((flow) => (
-            <span key={flow.node} className={`shares__part shares__part--${flow.node}`} style={{ flexGrow: flow.watts }} />
+            <span key={flow.node} className={`shares__part swatch--${flow.node}`} style={{ flexGrow: flow.watts }} />
           ))}
         </div>
         <ul className="legend">
