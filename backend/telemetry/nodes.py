@@ -155,6 +155,28 @@ def apply_rebase(
     return connection.execute(statement).rowcount == 1
 
 
+def reserve_downlink(
+    connection: sa.Connection, node_id: int, boot: int, count: int
+) -> tuple[int, int]:
+    """Takes the next `count` numbers of frames to a node: the boot, and the last of them.
+
+    As commands.next_downlink, for frames whose order does not matter.
+    """
+    statement = (
+        node_state.update()
+        .where(node_state.c.node_id == node_id)
+        .values(
+            downlink_sequence=node_state.c.downlink_sequence + count,
+            downlink_boot=sa.case(
+                (node_state.c.downlink_boot == 0, boot), else_=node_state.c.downlink_boot
+            ),
+        )
+        .returning(node_state.c.downlink_boot, node_state.c.downlink_sequence)
+    )
+    found = connection.execute(statement).one()
+    return found[0], found[1]
+
+
 def clear_suspicion(connection: sa.Connection, node_id: int) -> None:
     """A person has looked at a node's quarantined steps: they bind no longer."""
     statement = node_state.update().where(node_state.c.node_id == node_id).values(suspect=None)
