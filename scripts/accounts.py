@@ -39,10 +39,9 @@ def sending_account(
     account = _keyfile_account(name)
     refuse_development_keys({KEYFILE: str(account.address)}, chain_id)
     try:
-        account.unlock(environment.get(PASSPHRASE))
+        account.set_autosign(True, passphrase=environment.get(PASSPHRASE))
     except Exception as error:
         raise KeyFileError(f"{name} does not open: check {PASSPHRASE} ({error})") from error
-    account.set_autosign(True)
     return account
 
 

@@ -26,6 +26,7 @@ def cli(provider: Any, demo: bool) -> None:
     """Deploy the contracts, grant the roles, write deployments/<chainId>.json."""
     from ape import project
     from ape.exceptions import ApeException
+    from ape.logging import logger
 
     from backend.chain.accounts import LOCAL_CHAINS, AccountError
     from backend.config import ConfigError
@@ -38,6 +39,7 @@ def cli(provider: Any, demo: bool) -> None:
     from scripts.surroundings import settings_on
     from scripts.transactions import TransactionError
 
+    logger.set_level("ERROR")  # this says itself what it sends
     chain_id = int(provider.chain_id)
     local = chain_id in LOCAL_CHAINS
     try:
@@ -51,7 +53,6 @@ def cli(provider: Any, demo: bool) -> None:
             plan,
             settings.home / "deploy" / f"{chain_id}.json",
             click.echo,
-            confirmations=0 if local else 1,
         )
         _deploy(deployer, settings, chain_id)
         if demo:

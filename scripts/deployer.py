@@ -42,6 +42,7 @@ ORDER = (
 TEST_CHAIN_IDS = LOCAL_CHAINS | {11155111, 17000, 560048}
 """Where a demo token may stand in for a stablecoin: local chains, Sepolia, Holesky, Hoodi."""
 
+_MINED_WITHIN_S = 900.0
 _ZERO = "0x" + "0" * 40
 
 
@@ -67,7 +68,6 @@ class Deployer:
         plan: roles and figures.
         progress: file that remembers addresses between runs.
         say: shows one line of progress.
-        confirmations: blocks to wait for after each transaction.
     """
 
     def __init__(
@@ -78,7 +78,6 @@ class Deployer:
         plan: Plan,
         progress: Path,
         say: Callable[[str], None],
-        confirmations: int,
     ) -> None:
         self.account = account
         self.plan = plan
@@ -89,7 +88,6 @@ class Deployer:
         self._chain_id = chain_id
         self._progress_file = progress
         self._say = say
-        self._options = {"sender": account, "required_confirmations": confirmations}
         self._contracts: dict[str, Any] = {}
         self._known = self._read_progress()
 
@@ -183,15 +181,13 @@ class Deployer:
         self._remember(name, address, int(self._web3.eth.block_number) + 1)
         transaction = container(*arguments)
         transaction.sender = self.account.address
-        receipt = self.account.call(
-            transaction, required_confirmations=self._options["required_confirmations"]
-        )
-        if to_checksum_address(receipt.contract_address) != address:
+        receipt = self._send(name, transaction)
+        if to_checksum_address(receipt["contractAddress"]) != address:
             raise DeployError(
-                f"{name} was created at {receipt.contract_address}, not at {address}: the account "
+                f"{name} was created at {receipt['contractAddress']}, not at {address}: "
                 f"{self.account.address} sends other transactions at the same time; run again"
             )
-        self._remember(name, address, int(receipt.block_number))
+        self._remember(name, address, int(receipt["blockNumber"]))
         self._count(f"{name:<17} {address}", receipt)
         return container.at(address)
 
@@ -344,12 +340,31 @@ class Deployer:
     # ---- transactions and progress ------------------------------------------------------------
 
     def _call(self, what: str, method: Any, *arguments: Any) -> None:
-        self._count(what, method(*arguments, **self._options))
+        transaction = method.as_transaction(*arguments, sender=self.account)
+        self._count(what, self._send(what, transaction))
+
+    def _send(self, what: str, transaction: Any) -> Any:
+        """Signs with Ape's account and waits for the receipt.
+
+        Ape's own wait asks once in half a block's time and after that for each confirmation.
+        """
+        prepared = self.account.prepare_transaction(transaction)
+        signed = self.account.sign_transaction(prepared)
+        try:
+            sent = self._web3.eth.send_raw_transaction(signed.serialize_transaction())
+            poll = 0.01 if self._chain_id in LOCAL_CHAINS else 0.5
+            receipt = self._web3.eth.wait_for_transaction_receipt(sent, _MINED_WITHIN_S, poll)
+        except Web3Exception as error:
+            raise DeployError(f"{what}: {error}; run again to go on") from error
+        if receipt["status"] != 1:
+            raise DeployError(f"{what}: reverted in {sent.to_0x_hex()}")
+        return receipt
 
     def _count(self, what: str, receipt: Any) -> None:
-        self.gas_used += int(receipt.gas_used)
-        self.fee_wei += int(receipt.gas_used) * int(receipt.gas_price)
-        self._say(f"{what}  ({receipt.gas_used:,} gas)")
+        gas = int(receipt["gasUsed"])
+        self.gas_used += gas
+        self.fee_wei += gas * int(receipt["effectiveGasPrice"])
+        self._say(f"{what}  ({gas:,} gas)")
 
     def _await_pending(self, timeout_s: float = 600.0) -> None:
         """Waits until no earlier transaction of the account is on its way."""

@@ -56,7 +56,7 @@ def deploy(
     def run(plan: Plan | None = None, kind: type[Deployer] = Deployer) -> Deployment:
         deployer = kind(
             project, accounts[development.DEPLOYER], chain.chain_id, plan or make_plan(),
-            tmp_path / "progress.json", lambda _line: None, 0,
+            tmp_path / "progress.json", lambda _line: None,
         )  # fmt: skip
         return Deployment(deployer, deployer.deploy(), project)
 
