@@ -5,6 +5,7 @@ import {IERC1155} from "@openzeppelin/contracts/token/ERC1155/IERC1155.sol";
 import {IERC1155MetadataURI} from "@openzeppelin/contracts/token/ERC1155/extensions/IERC1155MetadataURI.sol";
 import {IERC1155Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {HostileReceiver, WalletDouble} from "contracts/mocks/Receivers.sol";
 import {IGridToken} from "contracts/interfaces/IGridToken.sol";
 import {GridToken} from "contracts/tokens/GridToken.sol";
@@ -59,6 +60,103 @@ contract GridTokenTest is MoneyTest {
         assertEq(_settle(_two(alice, bob), type(int256).min, 0)[0], uint256(1 << 255) - 1);
     }
 
+    /// All meters' registers together stay below 2^63 Wh; what does not fit is refused, never cut off.
+    function test_settle_refusesWhatDoesNotFit() public {
+        _settle(alice, type(int64).max);
+        bytes memory tooLarge =
+            abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 64, uint256(1 << 64));
+        vm.expectRevert(tooLarge);
+        _settle(alice, int256(1 << 63) + 1);
+        vm.expectRevert(tooLarge);
+        _settle(bob, int256(1 << 63) + 1);
+        token.mintInr(alice, type(uint128).max);
+        vm.expectRevert(
+            abi.encodeWithSelector(SafeCast.SafeCastOverflowedUintDowncast.selector, 128, uint256(1 << 128))
+        );
+        token.mintInr(bob, 1);
+        assertEq(token.totalSupply(ENERGY), uint64(type(int64).max));
+        assertEq(token.balanceOf(alice, INR), type(uint128).max);
+    }
+
+    /// An account's three amounts share a word and never spill into each other.
+    function test_holdingsAreIndependent(uint128 inr, uint56 energy, uint64 grams, uint128 a, uint56 b, uint64 c) public {
+        token.mintInr(alice, inr);
+        _settle(alice, int256(uint256(energy)));
+        token.mintCo2(alice, grams);
+        (a, b, c) = (uint128(bound(a, 0, inr)), uint56(bound(b, 0, energy)), uint64(bound(c, 0, grams)));
+        vm.stopPrank();
+        vm.startPrank(alice);
+        token.safeTransferFrom(alice, bob, INR, a, "");
+        token.safeBatchTransferFrom(alice, bob, _two(CO2, ENERGY), _two(uint256(c), b), "");
+        assertEq(token.balanceOf(alice, INR), inr - a);
+        assertEq(token.balanceOf(alice, ENERGY), energy - b);
+        assertEq(token.balanceOf(alice, CO2), grams - c);
+        assertEq(token.balanceOf(bob, INR), a);
+        assertEq(token.balanceOf(bob, ENERGY), b);
+        assertEq(token.balanceOf(bob, CO2), c);
+    }
+
+    function test_transfer_toOneself() public {
+        token.mintInr(alice, 100);
+        vm.stopPrank();
+        vm.prank(alice);
+        token.safeBatchTransferFrom(alice, alice, _two(INR, INR), _two(uint256(100), 60), "");
+        assertEq(token.balanceOf(alice, INR), 100);
+    }
+
+    function test_transfer_refusals() public {
+        token.mintInr(alice, 100);
+        vm.stopPrank();
+        vm.prank(bob);
+        vm.expectRevert(abi.encodeWithSelector(IERC1155Errors.ERC1155MissingApprovalForAll.selector, bob, alice));
+        token.safeTransferFrom(alice, bob, INR, 1, "");
+        vm.startPrank(alice);
+        vm.expectRevert(abi.encodeWithSelector(IERC1155Errors.ERC1155InvalidArrayLength.selector, 2, 1));
+        token.safeBatchTransferFrom(alice, bob, _two(INR, INR), _one(1), "");
+        for (uint256 id = 0; id < 5; ++id) {
+            uint256 has = token.balanceOf(alice, id);
+            vm.expectRevert(
+                abi.encodeWithSelector(IERC1155Errors.ERC1155InsufficientBalance.selector, alice, has, has + 1, id)
+            );
+            token.safeTransferFrom(alice, bob, id, has + 1, "");
+        }
+        // Nothing of an id that does not exist may be sent, as ERC-1155 has it.
+        token.safeTransferFrom(alice, bob, 9, 0, "");
+        assertEq(token.balanceOf(bob, 9), 0);
+    }
+
+    function test_transfer_events() public {
+        token.mintInr(alice, 100);
+        vm.stopPrank();
+        vm.startPrank(alice);
+        vm.expectEmit(address(token));
+        emit IERC1155.TransferSingle(alice, alice, bob, INR, 1);
+        token.safeTransferFrom(alice, bob, INR, 1, "");
+        vm.expectEmit(address(token));
+        emit IERC1155.TransferBatch(alice, alice, bob, _two(INR, INR), _two(uint256(2), 3));
+        token.safeBatchTransferFrom(alice, bob, _two(INR, INR), _two(uint256(2), 3), "");
+        token.setApprovalForAll(bob, true);
+        vm.stopPrank();
+        vm.prank(bob);
+        vm.expectEmit(address(token));
+        emit IERC1155.TransferSingle(bob, alice, bob, INR, 4);
+        token.safeTransferFrom(alice, bob, INR, 4, "");
+        vm.startPrank(issuer);
+        vm.expectEmit(address(token));
+        emit IERC1155.TransferSingle(issuer, address(0), alice, ENERGY, 5);
+        _settle(alice, 5);
+        vm.expectEmit(address(token));
+        emit IERC1155.TransferSingle(issuer, alice, address(0), ENERGY, 5);
+        _settle(alice, -6);
+        vm.expectEmit(address(token));
+        emit IERC1155.TransferSingle(issuer, address(0), address(hostile), ENERGY, 7);
+        _settle(address(hostile), 7);
+        hostile.behave(HostileReceiver.Manner.Revert);
+        vm.expectEmit(address(token));
+        emit IERC1155.TransferSingle(issuer, address(0), address(token), ENERGY, 8);
+        _settle(address(hostile), 8);
+    }
+
     function test_settle_emptyBatchAndZeros() public {
         assertEq(token.settleEnergy(new address[](0), new int256[](0)).length, 0);
         vm.recordLogs();
@@ -73,7 +171,7 @@ contract GridTokenTest is MoneyTest {
         assertEq(token.parkedEnergy(address(hostile)), 0);
     }
 
-    function test_settle_hostileContractsAreParkedAndBlockNobody(uint8 mannerIndex, uint64 amount) public {
+    function test_settle_hostileContractsAreParkedAndBlockNobody(uint8 mannerIndex, uint56 amount) public {
         HostileReceiver.Manner manner = HostileReceiver.Manner(bound(mannerIndex, 1, 6));
         vm.assume(amount > 0);
         hostile.behave(manner);
@@ -298,7 +396,7 @@ contract GridTokenTest is MoneyTest {
     // ---- properties
 
     /// Whatever is booked for whomever: supply is the sum of balances and what was asked is burned or unmet.
-    function test_settle_conserves(int64[12] memory deltas, uint8[12] memory who) public {
+    function test_settle_conserves(int56[12] memory deltas, uint8[12] memory who) public {
         hostile.behave(HostileReceiver.Manner.Revert);
         address[4] memory people = [alice, bob, address(hostile), address(new WalletDouble())];
         int256 expected;
