@@ -16,6 +16,9 @@ type BatteryId is uint16;
 /// Six cumulative registers of 40 bits in Wh, lane i at bits [40 i, 40 i + 40); see RegisterLib.
 type Registers is uint256;
 
+/// A meter's holder, kind and terms in one word; see StandingLib.
+type Standing is uint256;
+
 /// What a metering point is. The kind decides how its registers enter the energy balance.
 enum EntityKind {
     None,

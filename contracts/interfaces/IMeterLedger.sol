@@ -108,7 +108,7 @@ interface IMeterLedger {
 
     /// @notice Settles many meters with one multiproof. A meter that is settled at this or a newer slot already is
     /// left as it is, so that whoever settled it cannot block the batch; registers that went back in one lane
-    /// and forward in another are refused. Gas: under 20 000 a meter in a batch of 100.
+    /// and forward in another are refused. Gas: see forge-test/snapshots/metering.json.
     /// @param leaves ascending by meter id, at most MAX_BATCH
     /// @param proof the sibling nodes that do not follow from the leaves, in the order they are needed
     /// @param flags one per combination, bit-packed: two bits each; see SumTree.multiRoot

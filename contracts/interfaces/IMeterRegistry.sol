@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {MeterId, EntityKind, BillingMode, Registers} from "../Types.sol";
+import {MeterId, EntityKind, BillingMode, Registers, Standing} from "../Types.sol";
 
 /// @title Metering points and who answers for them
 /// @notice The operator registers a metering point and hands the household a one-time code. The code is a
@@ -121,6 +121,8 @@ interface IMeterRegistry {
         external
         view
         returns (address holder, EntityKind kind, BillingMode mode, bool changing, bool trackSlot);
+    /// @notice The same for many meters, packed: see StandingLib. 0 = unknown meter.
+    function standingsOf(MeterId[] calldata ids) external view returns (Standing[] memory);
     /// @notice Counts of metering points by kind (FindEntities). Index = EntityKind.
     function findEntities() external view returns (uint32[7] memory counts);
     function meterCount() external view returns (uint256);

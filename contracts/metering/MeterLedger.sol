@@ -4,13 +4,14 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {BillingMode, Condition, EntityKind, Flows, Leaf, MeterId, Registers} from "../Types.sol";
+import {BillingMode, Condition, EntityKind, Flows, Leaf, MeterId, Registers, Standing} from "../Types.sol";
 import {IGridToken} from "../interfaces/IGridToken.sol";
 import {IMeterLedger} from "../interfaces/IMeterLedger.sol";
 import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
 import {IOracleQuorum} from "../interfaces/IOracleQuorum.sol";
 import {FlowLib} from "./FlowLib.sol";
 import {RegisterLib} from "./RegisterLib.sol";
+import {StandingLib} from "./StandingLib.sol";
 import {SumTree} from "./SumTree.sol";
 
 /// @title MeterLedger
@@ -18,23 +19,24 @@ import {SumTree} from "./SumTree.sol";
 contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTransient {
     using FlowLib for Flows;
     using RegisterLib for Registers;
+    using StandingLib for Standing;
 
     // ------------------------------------------------------------------ types
 
     /// One meter's part of a settlement, from proof to books.
+    /// @param standing by the registry
+    /// @param moved registers differ from the settled ones
+    /// @param outdated a newer slot is settled already
+    /// @param inDebt the meter owed `debtWh` before
     struct Entry {
         MeterId meter;
-        address holder;
-        EntityKind kind;
-        bool toHolder;
-        bool changing;
-        bool trackSlot;
-        bool moved; // registers differ from the settled ones
-        bool inDebt; // owed something before
-        bool outdated; // a newer slot is settled already
+        bool moved;
+        bool outdated;
+        bool inDebt;
+        Standing standing;
         Registers registers;
         int256 deltaWh;
-        uint256 debtWh; // owed before
+        uint256 debtWh;
     }
 
     // ------------------------------------------------------------------ constants
@@ -130,11 +132,10 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         nonReentrant
     {
         Entry[] memory entries = new Entry[](1);
-        entries[0] = _entryOf(leaf);
-        _requireRoot(slot, SumTree.root(SumTree.leafNode(leaf, entries[0].kind), proof, path));
-        _compare(entries[0]);
-        if (entries[0].outdated) revert MeterLedger_RegisterWentBack(leaf.meter);
+        SumTree.Node memory node = _open(entries[0], leaf, _standingOf(leaf.meter));
+        _requireRoot(slot, SumTree.root(node, proof, path));
         _book(slot, entries);
+        if (entries[0].outdated) revert MeterLedger_RegisterWentBack(leaf.meter);
     }
 
     /// @inheritdoc IMeterLedger
@@ -144,21 +145,13 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     {
         uint256 length = leaves.length;
         if (length > MAX_BATCH) revert MeterLedger_BatchTooLong(length, MAX_BATCH);
+        Standing[] memory standings = registry.standingsOf(_ascendingMeters(leaves));
         Entry[] memory entries = new Entry[](length);
         SumTree.Node[] memory nodes = new SumTree.Node[](length);
-        uint32 previousId = 0;
         for (uint256 i = 0; i < length; ++i) {
-            uint32 id = MeterId.unwrap(leaves[i].meter);
-            // No meter twice, even if a tree held it twice.
-            if (id <= previousId) revert MeterLedger_BadProof();
-            previousId = id;
-            entries[i] = _entryOf(leaves[i]);
-            nodes[i] = SumTree.leafNode(leaves[i], entries[i].kind);
+            nodes[i] = _open(entries[i], leaves[i], standings[i]);
         }
         _requireRoot(slot, SumTree.multiRoot(nodes, proof, flags));
-        for (uint256 i = 0; i < length; ++i) {
-            _compare(entries[i]);
-        }
         _book(slot, entries);
     }
 
@@ -185,7 +178,8 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
 
     /// @inheritdoc IMeterLedger
     function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view {
-        _requireRoot(slot, SumTree.root(SumTree.leafNode(leaf, _entryOf(leaf).kind), proof, path));
+        Entry memory entry;
+        _requireRoot(slot, SumTree.root(_open(entry, leaf, _standingOf(leaf.meter)), proof, path));
     }
 
     /// @inheritdoc IMeterLedger
@@ -276,15 +270,34 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
 
     // ------------------------------------------------------------------ internal: settlement
 
-    /// What the registry says about the leaf's meter.
-    function _entryOf(Leaf calldata leaf) private view returns (Entry memory entry) {
-        BillingMode mode;
-        (entry.holder, entry.kind, mode, entry.changing, entry.trackSlot) = registry.settlementOf(leaf.meter);
-        if (entry.kind == EntityKind.None) revert MeterLedger_UnknownMeter(leaf.meter);
-        // Only meters that households can hold ever come into this mode.
-        entry.toHolder = mode == BillingMode.Prepaid;
-        entry.meter = leaf.meter;
-        entry.registers = leaf.registers;
+    /// The leaves' meters; no meter twice, even if a tree held it twice.
+    function _ascendingMeters(Leaf[] calldata leaves) private pure returns (MeterId[] memory ids) {
+        ids = new MeterId[](leaves.length);
+        uint32 previous = 0;
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            MeterId id = leaves[i].meter;
+            if (MeterId.unwrap(id) <= previous) revert MeterLedger_BadProof();
+            previous = MeterId.unwrap(id);
+            ids[i] = id;
+        }
+    }
+
+    function _standingOf(MeterId meter) private view returns (Standing) {
+        MeterId[] memory ids = new MeterId[](1);
+        ids[0] = meter;
+        return registry.standingsOf(ids)[0];
+    }
+
+    /// Begins a meter's entry and returns its leaf's node.
+    function _open(Entry memory entry, Leaf calldata leaf, Standing standing)
+        private
+        pure
+        returns (SumTree.Node memory)
+    {
+        EntityKind kind = standing.kind();
+        if (kind == EntityKind.None) revert MeterLedger_UnknownMeter(leaf.meter);
+        (entry.meter, entry.registers, entry.standing) = (leaf.meter, leaf.registers, standing);
+        return SumTree.leafNode(leaf, kind);
     }
 
     /// What the books say about the meter so far.
@@ -297,7 +310,8 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         }
         if (entry.registers.isAtLeast(settled)) {
             entry.moved = Registers.unwrap(entry.registers) != Registers.unwrap(settled);
-            entry.deltaWh = entry.registers.netSupplyWh(entry.kind) - settled.netSupplyWh(entry.kind);
+            EntityKind kind = entry.standing.kind();
+            entry.deltaWh = entry.registers.netSupplyWh(kind) - settled.netSupplyWh(kind);
         } else if (settled.isAtLeast(entry.registers)) {
             entry.outdated = true;
         } else {
@@ -317,12 +331,13 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         int256 inventoryWh = 0;
         for (uint256 i = 0; i < length; ++i) {
             Entry memory entry = entries[i];
+            _compare(entry);
             if (entry.outdated) continue;
-            if (entry.trackSlot && slot > settledSlot[entry.meter]) settledSlot[entry.meter] = slot;
+            if (entry.standing.trackSlot() && slot > settledSlot[entry.meter]) settledSlot[entry.meter] = slot;
             if (!entry.moved) continue;
             _settled[entry.meter] = Registers.unwrap(entry.registers) | (entry.inDebt ? IN_DEBT : 0);
-            if (entry.toHolder) {
-                accounts[i] = entry.holder;
+            if (_paysByTokens(entry)) {
+                accounts[i] = entry.standing.holder();
                 // Debts are far below 2^255. What the account has pays them first; the rest comes back as unmet.
                 deltasWh[i] = entry.deltaWh - int256(entry.debtWh);
             } else {
@@ -345,18 +360,23 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     /// After the token has booked: debt, event, and new terms that waited for this settlement.
     function _close(uint64 slot, Entry memory entry, uint256 unmetWh) private {
         uint256 debtWh = entry.debtWh;
-        if (entry.toHolder && entry.moved && unmetWh != debtWh) {
+        if (entry.moved && _paysByTokens(entry) && unmetWh != debtWh) {
             _setDebt(entry.meter, debtWh, unmetWh);
             debtWh = unmetWh;
         }
-        if (entry.moved || entry.trackSlot) {
+        if (entry.moved || entry.standing.trackSlot()) {
             emit MeterSettled(entry.meter, slot, entry.registers, entry.deltaWh, debtWh);
         }
-        if (entry.changing && registry.startTerms(entry.meter, slot, entry.registers) && debtWh != 0) {
+        if (entry.standing.changing() && registry.startTerms(entry.meter, slot, entry.registers) && debtWh != 0) {
             _setDebt(entry.meter, 0, 0);
-            formerDebtOf[entry.holder] += debtWh;
-            emit DebtLeftBehind(entry.meter, entry.holder, debtWh);
+            formerDebtOf[entry.standing.holder()] += debtWh;
+            emit DebtLeftBehind(entry.meter, entry.standing.holder(), debtWh);
         }
+    }
+
+    /// Only meters that households hold ever come into this mode.
+    function _paysByTokens(Entry memory entry) private pure returns (bool) {
+        return entry.standing.modeInForce() == BillingMode.Prepaid;
     }
 
     function _setDebt(MeterId meter, uint256 before, uint256 debtWh) private {

@@ -5,34 +5,29 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
-import {BillingMode, EntityKind, MeterId, Registers} from "../Types.sol";
+import {BillingMode, EntityKind, MeterId, Registers, Standing} from "../Types.sol";
 import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
 import {RegisterLib} from "./RegisterLib.sol";
+import {StandingLib} from "./StandingLib.sol";
 
 /// @title MeterRegistry
 /// @notice See IMeterRegistry.
 contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
     using EnumerableSet for EnumerableSet.UintSet;
     using RegisterLib for Registers;
+    using StandingLib for Standing;
+    using StandingLib for StandingLib.Fields;
 
     // ------------------------------------------------------------------ types
 
-    struct Record {
-        // slot 0: all that settlement reads
-        address holder;
-        EntityKind kind;
-        BillingMode mode;
-        BillingMode settledMode; // applies while `changing`
-        bool leaving;
-        bool changing;
-        bool wasOnRequest;
-        uint48 changeSlot;
-        // slot 1
+    /// What settlement does not read; see StandingLib for what it does.
+    struct Details {
+        // slot 0
         address claimKey;
         uint32 subscription;
         uint32 maxPowerW;
         uint16 feederNode;
-        // slot 2
+        // slot 1
         bytes32 deviceKeyHash;
     }
 
@@ -50,7 +45,8 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
 
     // ------------------------------------------------------------------ storage
 
-    mapping(MeterId meter => Record) private _records;
+    mapping(MeterId meter => Standing) private _standings;
+    mapping(MeterId meter => Details) private _details;
     mapping(MeterId meter => Terms[]) private _terms;
     mapping(address holder => EnumerableSet.UintSet) private _metersOf;
     MeterId[] private _meters;
@@ -76,15 +72,13 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
         if (MeterId.unwrap(meter) == 0) revert MeterRegistry_ZeroId();
         if (kind == EntityKind.None) revert MeterRegistry_BadKind(kind);
         if (maxPowerW == 0) revert MeterRegistry_ZeroMaxPower();
-        Record storage record = _records[meter];
-        if (record.kind != EntityKind.None) revert MeterRegistry_AlreadyRegistered(meter);
+        if (_standings[meter].kind() != EntityKind.None) revert MeterRegistry_AlreadyRegistered(meter);
         if (_meters.length >= MAX_METERS) revert MeterRegistry_TooManyMeters(MAX_METERS);
 
-        record.kind = kind;
-        record.subscription = 1;
-        record.maxPowerW = maxPowerW;
-        record.feederNode = feederNode;
-        record.deviceKeyHash = deviceKeyHash;
+        StandingLib.Fields memory standing;
+        standing.kind = kind;
+        _standings[meter] = standing.pack();
+        _details[meter] = Details(address(0), 1, maxPowerW, feederNode, deviceKeyHash);
         _meters.push(meter);
         ++_countByKind[uint256(kind)];
         emit MeterRegistered(meter, kind, feederNode, maxPowerW);
@@ -93,33 +87,32 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
 
     /// @inheritdoc IMeterRegistry
     function rotateDeviceKey(MeterId meter, bytes32 newKeyHash) external restricted {
-        Record storage record = _known(meter);
-        bytes32 oldKeyHash = record.deviceKeyHash;
-        record.deviceKeyHash = newKeyHash;
-        emit DeviceKeyRotated(meter, oldKeyHash, newKeyHash);
+        _known(meter);
+        emit DeviceKeyRotated(meter, _details[meter].deviceKeyHash, newKeyHash);
+        _details[meter].deviceKeyHash = newKeyHash;
     }
 
     /// @inheritdoc IMeterRegistry
     function issueClaimCode(MeterId meter, address claimKey) external restricted {
-        Record storage record = _unheld(meter);
+        BillingMode mode = _unheld(meter).chosenMode;
         // A meter that supplies on request is set back to Community first, when no request is open.
-        if (record.mode != BillingMode.Community) revert MeterRegistry_ModeNotAllowed(record.mode);
-        record.claimKey = claimKey;
+        if (mode != BillingMode.Community) revert MeterRegistry_ModeNotAllowed(mode);
+        _details[meter].claimKey = claimKey;
         emit ClaimCodeIssued(meter, claimKey);
     }
 
     /// @inheritdoc IMeterRegistry
     function setCommunityMode(MeterId meter, BillingMode mode) external restricted {
         if (mode != BillingMode.Community && mode != BillingMode.OnRequest) revert MeterRegistry_ModeNotAllowed(mode);
-        Record storage record = _unheld(meter);
-        emit BillingModeChanged(meter, record.mode, mode);
-        record.mode = mode;
-        record.settledMode = mode;
+        StandingLib.Fields memory standing = _unheld(meter);
+        emit BillingModeChanged(meter, standing.chosenMode, mode);
+        (standing.chosenMode, standing.modeInForce) = (mode, mode);
         if (mode == BillingMode.OnRequest) {
-            record.wasOnRequest = true;
+            standing.trackSlot = true;
             // A code that is still out would take the meter away from those who pay for its supply.
-            delete record.claimKey;
+            delete _details[meter].claimKey;
         }
+        _standings[meter] = standing.pack();
     }
 
     /// @inheritdoc IMeterRegistry
@@ -138,85 +131,88 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
     /// @inheritdoc IMeterRegistry
     function claim(MeterId meter, BillingMode mode, bytes calldata codeSignature) external {
         _requireHouseholdMode(mode);
-        Record storage record = _known(meter);
-        if (record.holder != address(0)) revert MeterRegistry_AlreadyClaimed(meter, record.holder);
+        StandingLib.Fields memory standing = _known(meter);
+        if (standing.holder != address(0)) revert MeterRegistry_AlreadyClaimed(meter, standing.holder);
+        Details storage details = _details[meter];
         (address code,,) = ECDSA.tryRecoverCalldata(claimDigest(meter, msg.sender), codeSignature);
-        if (code == address(0) || code != record.claimKey) revert MeterRegistry_BadClaimCode(meter);
+        if (code == address(0) || code != details.claimKey) revert MeterRegistry_BadClaimCode(meter);
 
-        delete record.claimKey;
-        record.holder = msg.sender;
-        record.settledMode = record.mode;
-        record.mode = mode;
-        _beginChange(record);
+        delete details.claimKey;
+        standing.holder = msg.sender;
+        standing.chosenMode = mode;
+        _beginChange(meter, standing);
         _metersOf[msg.sender].add(MeterId.unwrap(meter));
-        emit MeterClaimed(meter, record.subscription, msg.sender, mode);
+        emit MeterClaimed(meter, details.subscription, msg.sender, mode);
     }
 
     /// @inheritdoc IMeterRegistry
     function setBillingMode(MeterId meter, BillingMode mode) external {
         _requireHouseholdMode(mode);
-        Record storage record = _held(meter);
-        if (record.changing) revert MeterRegistry_ChangePending(meter, record.changeSlot);
-        BillingMode oldMode = record.mode;
+        StandingLib.Fields memory standing = _held(meter);
+        if (standing.changing) revert MeterRegistry_ChangePending(meter, standing.changeSlot);
+        BillingMode oldMode = standing.chosenMode;
         if (mode == oldMode) return;
-        record.settledMode = oldMode;
-        record.mode = mode;
-        _beginChange(record);
+        standing.chosenMode = mode;
+        _beginChange(meter, standing);
         emit BillingModeChanged(meter, oldMode, mode);
     }
 
     /// @inheritdoc IMeterRegistry
     function requestRelease(MeterId meter) external {
-        Record storage record = _held(meter);
-        if (record.leaving) revert MeterRegistry_AlreadyLeaving(meter);
-        if (record.changing) record.mode = record.settledMode;
-        else record.settledMode = record.mode;
-        record.leaving = true;
-        _beginChange(record);
-        emit ReleaseRequested(meter, record.subscription, record.changeSlot);
+        StandingLib.Fields memory standing = _held(meter);
+        if (standing.leaving) revert MeterRegistry_AlreadyLeaving(meter);
+        standing.leaving = true;
+        standing.chosenMode = standing.modeInForce; // a change still pending will not come
+        _beginChange(meter, standing);
+        emit ReleaseRequested(meter, _details[meter].subscription, standing.changeSlot);
     }
 
     // ------------------------------------------------------------------ ledger
 
     /// @inheritdoc IMeterRegistry
     function startTerms(MeterId meter, uint64 slot, Registers registers) external restricted returns (bool released) {
-        Record storage record = _known(meter);
-        if (!record.changing || slot < record.changeSlot) return false;
-        record.changing = false;
+        StandingLib.Fields memory standing = _known(meter);
+        if (!standing.changing || slot < standing.changeSlot) return false;
+        standing.changing = false;
 
-        released = record.leaving;
+        Details storage details = _details[meter];
+        released = standing.leaving;
         if (released) {
-            address formerHolder = record.holder;
-            emit MeterReleased(meter, record.subscription, formerHolder, registers);
-            _metersOf[formerHolder].remove(MeterId.unwrap(meter));
-            record.holder = address(0);
-            record.leaving = false;
-            record.mode = BillingMode.Community;
-            ++record.subscription;
+            emit MeterReleased(meter, details.subscription, standing.holder, registers);
+            _metersOf[standing.holder].remove(MeterId.unwrap(meter));
+            ++details.subscription;
+            standing.holder = address(0);
+            standing.leaving = false;
+            standing.chosenMode = BillingMode.Community;
         }
-        record.settledMode = record.mode;
+        standing.modeInForce = standing.chosenMode;
+        _standings[meter] = standing.pack();
+
+        (address holder, BillingMode mode, uint32 subscription) =
+            (standing.holder, standing.modeInForce, details.subscription);
         // Slots count seconds at most: 48 bits outlast the chain.
-        _terms[meter].push(Terms(record.holder, record.mode, record.subscription, uint48(slot), registers));
-        emit TermsStarted(meter, record.subscription, record.holder, record.mode, slot, registers);
+        _terms[meter].push(Terms(holder, mode, subscription, uint48(slot), registers));
+        emit TermsStarted(meter, subscription, holder, mode, slot, registers);
     }
 
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IMeterRegistry
     function get(MeterId meter) external view returns (Meter memory) {
-        Record storage record = _known(meter);
+        StandingLib.Fields memory standing = _known(meter);
+        Details memory details = _details[meter];
         return Meter({
-            holder: record.holder,
-            kind: record.kind,
-            mode: record.mode,
-            leaving: record.leaving,
-            changing: record.changing,
-            feederNode: record.feederNode,
-            maxPowerW: record.maxPowerW,
-            claimKey: record.claimKey,
-            subscription: record.subscription,
-            changeSlot: record.changeSlot,
-            deviceKeyHash: record.deviceKeyHash
+            holder: standing.holder,
+            kind: standing.kind,
+            mode: standing.chosenMode,
+            leaving: standing.leaving,
+            changing: standing.changing,
+            feederNode: details.feederNode,
+            maxPowerW: details.maxPowerW,
+            claimKey: details.claimKey,
+            subscription: details.subscription,
+            changeSlot: standing.changeSlot,
+            deviceKeyHash: details.deviceKeyHash
         });
     }
 
@@ -226,8 +222,23 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
         view
         returns (address holder, EntityKind kind, BillingMode mode, bool changing, bool trackSlot)
     {
-        Record storage record = _records[meter];
-        return (record.holder, record.kind, record.settledMode, record.changing, record.wasOnRequest);
+        Standing standing = _standings[meter];
+        return
+            (
+                standing.holder(),
+                standing.kind(),
+                standing.modeInForce(),
+                standing.changing(),
+                standing.trackSlot()
+            );
+    }
+
+    /// @inheritdoc IMeterRegistry
+    function standingsOf(MeterId[] calldata ids) external view returns (Standing[] memory standings) {
+        standings = new Standing[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            standings[i] = _standings[ids[i]];
+        }
     }
 
     /// @inheritdoc IMeterRegistry
@@ -277,35 +288,37 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
 
     /// @inheritdoc IMeterRegistry
     function claimDigest(MeterId meter, address wallet) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(CLAIM_TYPEHASH, meter, wallet, _records[meter].subscription)));
+        return _hashTypedDataV4(keccak256(abi.encode(CLAIM_TYPEHASH, meter, wallet, _details[meter].subscription)));
     }
 
     // ------------------------------------------------------------------ internal
 
-    function _beginChange(Record storage record) private {
-        record.changing = true;
-        record.changeSlot = uint48(currentSlot());
+    /// Stores the standing; its new terms wait for a settlement of the slot now running or a later one.
+    function _beginChange(MeterId meter, StandingLib.Fields memory standing) private {
+        standing.changing = true;
+        standing.changeSlot = uint48(currentSlot()); // slots count seconds at most
+        _standings[meter] = standing.pack();
     }
 
-    function _known(MeterId meter) private view returns (Record storage record) {
-        record = _records[meter];
-        if (record.kind == EntityKind.None) revert MeterRegistry_Unknown(meter);
+    function _known(MeterId meter) private view returns (StandingLib.Fields memory standing) {
+        standing = _standings[meter].unpack();
+        if (standing.kind == EntityKind.None) revert MeterRegistry_Unknown(meter);
     }
 
     /// A metering point that a household could hold and none does. Sources, banks and the grid connection are the
     /// community's for good.
-    function _unheld(MeterId meter) private view returns (Record storage record) {
-        record = _known(meter);
-        EntityKind kind = record.kind;
+    function _unheld(MeterId meter) private view returns (StandingLib.Fields memory standing) {
+        standing = _known(meter);
+        EntityKind kind = standing.kind;
         if (kind == EntityKind.Der || kind == EntityKind.Battery || kind == EntityKind.Grid) {
             revert MeterRegistry_BadKind(kind);
         }
-        if (record.holder != address(0)) revert MeterRegistry_AlreadyClaimed(meter, record.holder);
+        if (standing.holder != address(0)) revert MeterRegistry_AlreadyClaimed(meter, standing.holder);
     }
 
-    function _held(MeterId meter) private view returns (Record storage record) {
-        record = _known(meter);
-        if (record.holder != msg.sender) revert MeterRegistry_NotHolder(meter, msg.sender);
+    function _held(MeterId meter) private view returns (StandingLib.Fields memory standing) {
+        standing = _known(meter);
+        if (standing.holder != msg.sender) revert MeterRegistry_NotHolder(meter, msg.sender);
     }
 
     function _requireHouseholdMode(BillingMode mode) private pure {

@@ -7,23 +7,22 @@ import {EntityKind, Registers} from "../Types.sol";
 /// @notice Lane i takes bits [40 i, 40 i + 40), in Wh: generated, consumed, exported, imported, charged, discharged.
 /// The upper 16 bits are zero in a valid word.
 library RegisterLib {
-    uint256 internal constant LANE_BITS = 40;
-    uint256 internal constant LANE_MAX = (1 << LANE_BITS) - 1;
+    // Constants are literals: an expression over other constants would be computed at every use.
+    uint256 private constant LANE = 0xFFFFFFFFFF;
 
     // Offsets of the lanes, in bits.
-    uint256 private constant GENERATED = 0;
-    uint256 private constant EXPORTED = 2 * LANE_BITS;
-    uint256 private constant IMPORTED = 3 * LANE_BITS;
-    uint256 private constant CHARGED = 4 * LANE_BITS;
-    uint256 private constant DISCHARGED = 5 * LANE_BITS;
+    uint256 private constant EXPORTED = 80;
+    uint256 private constant IMPORTED = 120;
+    uint256 private constant CHARGED = 160;
+    uint256 private constant DISCHARGED = 200;
 
-    /// Every second lane, so that each has an empty neighbour above it for a guard bit.
-    uint256 private constant ALTERNATE = LANE_MAX | (LANE_MAX << 80) | (LANE_MAX << 160);
-    uint256 private constant GUARDS = (1 << 40) | (1 << 120) | (1 << 200);
+    /// Lanes 0, 2 and 4: each has an empty neighbour above it for a guard bit.
+    uint256 private constant ALTERNATE = 0xFFFFFFFFFF0000000000FFFFFFFFFF0000000000FFFFFFFFFF;
+    uint256 private constant GUARDS = 0x100000000000000000001000000000000000000010000000000;
 
     /// @notice Wh generated behind the meter.
     function generatedWh(Registers registers) internal pure returns (uint256) {
-        return _lane(registers, GENERATED);
+        return _lane(registers, 0);
     }
 
     /// @notice Wh from the metering point into the community; at the grid connection, into the main grid.
@@ -48,7 +47,7 @@ library RegisterLib {
 
     /// @notice False if bits above the six lanes are set.
     function isValid(Registers registers) internal pure returns (bool) {
-        return Registers.unwrap(registers) >> (6 * LANE_BITS) == 0;
+        return Registers.unwrap(registers) >> 240 == 0;
     }
 
     /// @notice True if no lane of `a` is below the same lane of `b`.
@@ -59,7 +58,7 @@ library RegisterLib {
             // A guard bit above each lane of x makes every lane's difference positive; it survives exactly where
             // the lane of x is not the smaller one. Nothing borrows across lanes.
             uint256 even = ((x & ALTERNATE) | GUARDS) - (y & ALTERNATE);
-            uint256 odd = (((x >> LANE_BITS) & ALTERNATE) | GUARDS) - ((y >> LANE_BITS) & ALTERNATE);
+            uint256 odd = (((x >> 40) & ALTERNATE) | GUARDS) - ((y >> 40) & ALTERNATE);
             return even & odd & GUARDS == GUARDS;
         }
     }
@@ -69,20 +68,23 @@ library RegisterLib {
     function netSupplyWh(Registers registers, EntityKind kind) internal pure returns (int256) {
         uint256 supplied;
         uint256 drawn;
-        if (kind == EntityKind.Battery || kind == EntityKind.Ev) {
-            (supplied, drawn) = (dischargedWh(registers), chargedWh(registers));
+        if (kind == EntityKind.Consumer) {
+            // A consumer has nothing to export; whoever does is a prosumer.
+            drawn = importedWh(registers);
+        } else if (kind == EntityKind.Prosumer || kind == EntityKind.Der) {
+            (supplied, drawn) = (exportedWh(registers), importedWh(registers));
         } else if (kind == EntityKind.Grid) {
             (supplied, drawn) = (importedWh(registers), exportedWh(registers));
         } else {
-            drawn = importedWh(registers);
-            // A consumer has nothing to export; whoever does is a prosumer.
-            if (kind != EntityKind.Consumer) supplied = exportedWh(registers);
+            // Battery, Ev
+            (supplied, drawn) = (dischargedWh(registers), chargedWh(registers));
         }
-        // Both are below 2^40.
-        return int256(supplied) - int256(drawn);
+        unchecked {
+            return int256(supplied) - int256(drawn); // both are below 2^40
+        }
     }
 
     function _lane(Registers registers, uint256 offset) private pure returns (uint256) {
-        return (Registers.unwrap(registers) >> offset) & LANE_MAX;
+        return (Registers.unwrap(registers) >> offset) & LANE;
     }
 }

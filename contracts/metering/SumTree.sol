@@ -11,15 +11,15 @@ import {RegisterLib} from "./RegisterLib.sol";
 /// totals fix every sum below them. Leaf and node hashes start with different bytes, so neither passes for the
 /// other. A leaf's flows follow from its registers and the kind that the registry knows, never from the prover.
 ///
-/// Multiproof. The known nodes stand in a queue, at first the leaves from left to right. Each step has two bits, the
+/// Multiproof. The known nodes of a level are read from left to right, at first the leaves; each step has two bits, the
 /// first step in the lowest bits of the first byte:
-///   0 PROMOTE  the first node goes to the end of the queue unchanged (an odd last node of its level)
-///   1 LEFT     the first node is the left child, the next proof node the right one
-///   2 RIGHT    the first node is the right child, the next proof node the left one
-///   3 BOTH     the first two nodes are the left and the right child
-/// and each parent goes to the end of the queue. At the end one node is left and no proof node is unused. The unused
-/// steps of the last byte are 0, which changes nothing when one node is left. What order the steps come in needs no
-/// trust: every node that enters the queue leaves it only into a hash that the root covers.
+///   0 PROMOTE  the next known node goes up unchanged (an odd last node of its level)
+///   1 LEFT     the next known node is the left child, the next proof node the right one
+///   2 RIGHT    the next known node is the right child, the next proof node the left one
+///   3 BOTH     the next two known nodes are the left and the right child
+/// What the steps make are the known nodes of the next level. At the end one node is left and no proof node is unused.
+/// The unused steps of the last byte are 0, which changes nothing when one node is left. The steps need no trust:
+/// every known node ends in a hash that the root covers, or the proof fails.
 library SumTree {
     using RegisterLib for Registers;
 
@@ -31,7 +31,7 @@ library SumTree {
 
     uint256 private constant PROMOTE = 0;
     uint256 private constant LEFT = 1;
-    uint256 private constant RIGHT = 2;
+    uint256 private constant BOTH = 3;
 
     /// @notice The node of a meter's leaf. Reverts with MeterLedger_BadProof if bits above the registers are set.
     function leafNode(Leaf calldata leaf, EntityKind kind) internal pure returns (Node memory node) {
@@ -43,14 +43,22 @@ library SumTree {
     /// @notice The parent of two nodes. Lanes add without carry, or the call reverts with MeterLedger_BadProof.
     function parent(Node memory left, Node memory right) internal pure returns (Node memory node) {
         if (!FlowLib.inRange(left.lo | right.lo, left.hi | right.hi)) revert IMeterLedger.MeterLedger_BadProof();
-        node.hash = keccak256(
-            abi.encodePacked(bytes1(0x01), left.hash, left.lo, left.hi, right.hash, right.lo, right.hi)
-        );
         unchecked {
             // All lanes are below 2^63: no lane overflows into the next.
             node.lo = left.lo + right.lo;
             node.hi = left.hi + right.hi;
         }
+        bytes32 hash;
+        // keccak256(abi.encodePacked(bytes1(0x01), left.hash, left.lo, left.hi, right.hash, right.lo, right.hi)) at a
+        // third of the gas: a node's three words are adjacent in memory and are copied at once.
+        assembly ("memory-safe") {
+            let preimage := mload(0x40) // nothing is in use beyond it
+            mstore8(preimage, 1)
+            mcopy(add(preimage, 1), left, 96)
+            mcopy(add(preimage, 97), right, 96)
+            hash := keccak256(preimage, 193)
+        }
+        node.hash = hash;
     }
 
     /// @notice The root that one leaf's proof leads to.
@@ -67,34 +75,34 @@ library SumTree {
         return node;
     }
 
-    /// @notice The root that many leaves' common proof leads to. `nodes` serves as the queue and is overwritten.
+    /// @notice The root that many leaves' common proof leads to. `nodes` is overwritten, level by level.
     function multiRoot(Node[] memory nodes, bytes32[3][] calldata proof, bytes calldata flags)
         internal
         pure
         returns (Node memory)
     {
-        uint256 size = nodes.length;
-        uint256 waiting = size;
-        uint256 head;
+        uint256 count = nodes.length; // of the level's known nodes
+        if (count == 0) revert IMeterLedger.MeterLedger_BadProof();
+        uint256 read;
+        uint256 written; // of the next level's, over those already read
         uint256 used;
         for (uint256 step = 0; step < flags.length * 4; ++step) {
-            uint256 flag = (uint8(flags[step / 4]) >> (2 * (step % 4))) & 3;
-            uint256 queued = flag == PROMOTE || flag == LEFT || flag == RIGHT ? 1 : 2;
-            if (waiting < queued || (queued == 1 && flag != PROMOTE && used == proof.length)) {
-                revert IMeterLedger.MeterLedger_BadProof();
+            if (read == count) (count, read, written) = (written, 0, 0);
+            uint256 flag = (uint8(flags[step >> 2]) >> ((step & 3) << 1)) & 3;
+            Node memory node = nodes[read++];
+            if (flag == BOTH) {
+                if (read == count) revert IMeterLedger.MeterLedger_BadProof();
+                node = parent(node, nodes[read++]);
+            } else if (flag != PROMOTE) {
+                if (used == proof.length) revert IMeterLedger.MeterLedger_BadProof();
+                Node memory sibling = _proofNode(proof[used++]);
+                node = flag == LEFT ? parent(node, sibling) : parent(sibling, node);
             }
-            Node memory node = nodes[head];
-            if (flag == LEFT) node = parent(node, _proofNode(proof[used++]));
-            else if (flag == RIGHT) node = parent(_proofNode(proof[used++]), node);
-            else if (flag != PROMOTE) node = parent(node, nodes[(head + 1) % size]);
-            // Each step takes at least one node and adds one: the ring never overflows.
-            head = (head + queued) % size;
-            waiting -= queued;
-            nodes[(head + waiting) % size] = node;
-            ++waiting;
+            nodes[written++] = node;
         }
-        if (waiting != 1 || used != proof.length) revert IMeterLedger.MeterLedger_BadProof();
-        return nodes[head];
+        if (read == count) (count, read) = (written, 0);
+        if (count != 1 || read != 0 || used != proof.length) revert IMeterLedger.MeterLedger_BadProof();
+        return nodes[0];
     }
 
     function _proofNode(bytes32[3] calldata words) private pure returns (Node memory) {
