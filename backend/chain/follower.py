@@ -57,6 +57,7 @@ class EventFollower:
         *,
         policy: FollowerPolicy | None = None,
         on_moved: Callable[[], None] | None = None,
+        on_rolled_back: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
         self._rpc = rpc
@@ -64,6 +65,7 @@ class EventFollower:
         self._handlers = handlers
         self._policy = policy or FollowerPolicy()
         self._on_moved = on_moved
+        self._on_rolled_back = on_rolled_back
         self._wake = threading.Event()
         self._range = self._policy.range_blocks
         self._back_off_s = 0.0
@@ -230,8 +232,9 @@ class EventFollower:
             events.move_cursor(connection, CURSOR, ancestor)
             events.forget_after(connection, ancestor.block)
             self._handlers.roll_back(connection, ancestor.block)
-        if self._on_moved is not None:
-            self._on_moved()
+        for told in (self._on_moved, self._on_rolled_back):
+            if told is not None:
+                told()
 
     def _common_ancestor(self) -> Cursor:
         with self._store.read() as connection:

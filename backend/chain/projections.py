@@ -88,20 +88,38 @@ def store_debt(connection: sa.Connection, event: ChainEvent) -> None:
     slots.set_debt(connection, event.args["meter"], integer(event.args["debtWh"]))
 
 
-_TERMS_EVENTS = ("MeterClaimed", "BillingModeChanged", "ReleaseRequested", "TermsStarted")
+_TERMS_EVENTS = (
+    "MeterRegistered",
+    "MeterClaimed",
+    "BillingModeChanged",
+    "ReleaseRequested",
+    "TermsStarted",
+)
+_SUSPENSION_EVENTS = ("MeterSuspended", "MeterResumed")
 
 
 @projections.on("MeterRegistry", *_TERMS_EVENTS)
 def store_terms(connection: sa.Connection, event: ChainEvent) -> None:
-    """A meter's terms changed, or are to change at its next settlement."""
+    """A meter is new, its terms changed, or they are to change at its next settlement."""
     args = event.args
-    if event.name == "TermsStarted":
+    meter = args["meter"]
+    if event.name == "MeterRegistered":
+        terms.put(connection, meter, kind=args["kind"])
+    elif event.name == "TermsStarted":
         holder = None if args["holder"] == ZERO_ADDRESS else args["holder"]
-        terms.put(connection, args["meter"], mode=args["mode"], changing=False, holder=holder)
+        terms.put(connection, meter, mode=args["mode"], changing=False, holder=holder)
+        if args["mode"] == BillingMode.BILLED:
+            terms.put(connection, meter, billed=True)
     elif event.name == "BillingModeChanged" and args["newMode"] in _AT_ONCE:
-        terms.put(connection, args["meter"], mode=args["newMode"], changing=False)
+        terms.put(connection, meter, mode=args["newMode"], changing=False)
     else:
-        terms.put(connection, args["meter"], changing=True)
+        terms.put(connection, meter, changing=True)
+
+
+@projections.on("EnergyMarket", *_SUSPENSION_EVENTS)
+def store_suspension(connection: sa.Connection, event: ChainEvent) -> None:
+    """A meter's supply is cut, or back."""
+    terms.put(connection, event.args["meter"], suspended=event.name == "MeterSuspended")
 
 
 @projections.undo
@@ -114,3 +132,5 @@ def forget(connection: sa.Connection, block: int) -> None:
     terms.clear(connection)
     for event in events.in_order(connection, "MeterRegistry", _TERMS_EVENTS):
         store_terms(connection, event)
+    for event in events.in_order(connection, "EnergyMarket", _SUSPENSION_EVENTS):
+        store_suspension(connection, event)

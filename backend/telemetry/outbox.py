@@ -147,6 +147,28 @@ def in_states(
     return [_row(row) for row in connection.execute(query)]
 
 
+def drop_pending(connection: sa.Connection, key_prefix: str) -> int:
+    """Takes back transactions that are not signed yet; how many."""
+    statement = (
+        outbox.update()
+        .where(
+            outbox.c.key.startswith(key_prefix, autoescape=True),
+            outbox.c.state == OutboxState.PENDING.value,
+        )
+        .values(state=OutboxState.OBSOLETE.value)
+    )
+    return connection.execute(statement).rowcount
+
+
+def is_unfinished(connection: sa.Connection, key_prefix: str) -> bool:
+    """True if a transaction whose key starts so is still on its way."""
+    statement = sa.select(outbox.c.id).where(
+        outbox.c.key.startswith(key_prefix, autoescape=True),
+        outbox.c.state.in_([state.value for state in UNFINISHED]),
+    )
+    return connection.execute(statement.limit(1)).first() is not None
+
+
 def with_nonce_from(connection: sa.Connection, sender: str, nonce: int) -> list[OutboxRow]:
     """A sender's transactions that hold this nonce or a higher one, in order of nonce."""
     query = outbox.select().where(outbox.c.sender == sender, outbox.c.nonce >= nonce)

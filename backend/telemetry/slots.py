@@ -175,9 +175,11 @@ def latest_committed(connection: sa.Connection) -> Slot | None:
     return _slot(found) if found is not None else None
 
 
-def count_committed(connection: sa.Connection) -> int:
-    """How many slots are on chain."""
-    statement = sa.select(sa.func.count()).where(slots.c.state == SlotState.COMMITTED.value)
+def count_committed(connection: sa.Connection, after: int = 0) -> int:
+    """How many slots newer than `after` are on chain."""
+    statement = sa.select(sa.func.count()).where(
+        slots.c.state == SlotState.COMMITTED.value, slots.c.slot > after
+    )
     return int(connection.execute(statement.select_from(slots)).scalar_one())
 
 
@@ -207,6 +209,11 @@ def set_sent(connection: sa.Connection, slot: int, tx_hash: str | None) -> None:
         .where(slots.c.slot == slot, slots.c.state.in_([s.value for s in WAITING]))
         .values(state=SlotState.SENT.value, tx_hash=tx_hash)
     )
+
+
+def set_settled(connection: sa.Connection, slot: int, at: int) -> None:
+    """The slot's settlements are done, at Unix second `at`."""
+    connection.execute(slots.update().where(slots.c.slot == slot).values(settled_at=at))
 
 
 def uncommit_after(connection: sa.Connection, block: int) -> None:
@@ -316,6 +323,12 @@ def settled(connection: sa.Connection) -> dict[int, SettledMeter]:
         row.meter_id: SettledMeter(row.meter_id, row.slot, row.registers, row.debt_wh)
         for row in connection.execute(settled_meters.select())
     }
+
+
+def in_debt(connection: sa.Connection) -> list[int]:
+    """Meters that owe energy, ascending."""
+    statement = sa.select(settled_meters.c.meter_id).where(settled_meters.c.debt_wh > 0)
+    return list(connection.execute(statement.order_by(settled_meters.c.meter_id)).scalars())
 
 
 def set_debt(connection: sa.Connection, meter_id: int, debt_wh: int) -> None:

@@ -293,11 +293,14 @@ meter_terms = sa.Table(
     "meter_terms",
     metadata,
     sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Integer, nullable=False, default=0),  # chain EntityKind; 0 = unknown
     sa.Column("mode", sa.Integer, nullable=False, default=0),  # chain BillingMode in force
     sa.Column("changing", sa.Boolean, nullable=False, default=False),  # until a settlement
     sa.Column("holder", sa.String),
+    sa.Column("billed", sa.Boolean, nullable=False, default=False),  # now or once
+    sa.Column("suspended", sa.Boolean, nullable=False, default=False),
 )
-"""Who answers for a meter and how it pays, from the registry's events."""
+"""What each meter is, who answers for it and how it pays, from the chain's events."""
 
 access_log = sa.Table(
     "access_log",
