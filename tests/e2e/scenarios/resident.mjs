@@ -1,0 +1,83 @@
+// A newcomer's first day: buying units, joining with the one-time code, checking the own line in the books.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { openPage } from "../browser.mjs";
+import { until } from "../microgrid.mjs";
+import { NEWCOMER } from "../people.mjs";
+import { byId, connect, go, text, transaction, wattHours } from "../page.mjs";
+import { WalletDouble } from "../wallet.mjs";
+
+const METER = 4;
+
+export function resident(world) {
+  let wallet, context, page, faults;
+
+  test("a newcomer opens the page with a wallet", async () => {
+    wallet = new WalletDouble({ rpcUrl: world.microgrid.chain, chainId: 31337, keys: [NEWCOMER] });
+    ({ context, page, faults } = await openPage(world.browser, { ...world, wallet }));
+    await go(world.microgrid, page, "/resident");
+    await connect(page, wallet);
+    await byId(page, "join").waitFor();
+  });
+
+  test("a refused signature is no error, and the next one buys energy", async () => {
+    await until("the microgrid has energy for sale", async () => {
+      await byId(page, "buy-amount").fill("0.3");
+      return byId(page, "buy-quote").isVisible();
+    }, 90_000);
+    const before = wattHours(await text(page, "balance-energy"));
+    wallet.refuseNext();
+    wallet.prompts.length = 0;
+    await byId(page, "buy-submit").click();
+    const declined = await transaction(page, "Buy 300 Wh", "declined");
+    assert.match(await declined.innerText(), /Declined/);
+    await byId(page, "buy-submit").click();
+    await transaction(page, "Buy 300 Wh");
+    assert.deepEqual(wallet.prompts, ["eth_sendTransaction", "eth_sendTransaction"]);
+    await until("the units are there", async () => wattHours(await text(page, "balance-energy")) === before + 300);
+    assert.match(await text(page, "balance-inr"), /₹|Rs/);
+  });
+
+  test("what was bought is still listed after a reload", async () => {
+    await page.reload();
+    await byId(page, "balance-energy").waitFor();
+    await byId(page, "transaction").filter({ hasText: "Buy 300 Wh" }).first().waitFor();
+  });
+
+  test("the one-time code makes the meter the newcomer's", async () => {
+    const { code } = JSON.parse(readFileSync(join(world.microgrid.home, "claim-codes.json"), "utf8"))[String(METER)];
+    await byId(page, "claim-code").fill(`${code.slice(0, -1)}${code.endsWith("0") ? "1" : "0"}`);
+    await page.getByText("typing error").waitFor();
+    await byId(page, "claim-code").fill(code);
+    await byId(page, "join-meter").waitFor();
+    assert.match(await text(page, "join-meter"), /meter 4/);
+    await byId(page, "join-submit").click();
+    await transaction(page, "Join with meter 4");
+    await byId(page, `own-meter-${METER}`).waitFor();
+  });
+
+  test("after one signature the household sees its own readings", async () => {
+    await byId(page, "tab-data").click();
+    wallet.prompts.length = 0;
+    await byId(page, "sign-in").click();
+    await byId(page, "readings").waitFor();
+    assert.deepEqual(wallet.prompts, ["personal_sign"]);
+  });
+
+  test("the browser checks the household's own line against the chain", async () => {
+    await go(world.microgrid, page, "/audit");
+    await byId(page, "check-leaf").or(byId(page, "sign-in")).first().waitFor();
+    if (await byId(page, "sign-in").isVisible()) await byId(page, "sign-in").click();
+    await byId(page, "check-leaf").click();
+    await byId(page, "check-result").waitFor();
+    assert.equal(await byId(page, "check-result").getAttribute("data-valid"), "true");
+    const steps = byId(page, "check-step");
+    assert.ok((await steps.count()) >= 3);
+    for (const step of await steps.all()) assert.equal(await step.getAttribute("data-ok"), "true");
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+}
