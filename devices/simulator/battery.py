@@ -101,6 +101,16 @@ class DemonstrationCell:
 
     percent: int = 100
 
+    @property
+    def adc(self) -> int:
+        """What a 12-bit converter reads behind the cell's 1:2 divider; converters truncate."""
+        return (2800 + 14 * self.percent) * 4095 // 6600
+
+    @property
+    def sensed_mv(self) -> int:
+        """The cell's voltage as its node computes it."""
+        return adc_millivolts(self.adc)
+
     def tick(self, appliances_on: int) -> int:
         """One second later: the percentage left, never below 0."""
         self.percent = max(0, self.percent - appliances_on)
@@ -124,5 +134,5 @@ def adc_millivolts(reading: int, full_scale: int = 4095, calibration_mv: int = 0
 
 
 def percentage(millivolts: int) -> int:
-    """Linear map of 2.8..4.2 V to 0..100 %, clamped: an empty battery reads 0."""
-    return min(100, max(0, (millivolts - 2800) * 100 // 1400))
+    """Linear map of 2.8..4.2 V to 0..100 %, to the nearest, clamped: an empty battery reads 0."""
+    return min(100, max(0, ((millivolts - 2800) * 100 + 700) // 1400))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from devices.simulator.battery import Bank
+from devices.simulator.battery import Bank, DemonstrationCell, percentage
 from devices.simulator.dispatch import Limits, Supply, dispatch
 from devices.simulator.plan import Node, Plan
 from devices.simulator.profiles import Profiles
@@ -64,6 +64,7 @@ class World:
         forced_w: a load that somebody set by hand in place of the profile.
         dark: the neighbourhood is cut off from the main grid and the bank cannot carry it.
         energy_wms: what has flowed since the world began, by node and register.
+        cell: the tabletop battery in place of the bank: it shows a charge but moves no energy.
     """
 
     plan: Plan
@@ -76,6 +77,7 @@ class World:
     forced_w: dict[int, int] = field(default_factory=dict)
     flows: dict[int, Flow] = field(default_factory=dict)
     energy_wms: dict[int, list[int]] = field(default_factory=dict)
+    cell: DemonstrationCell | None = None
 
     def __post_init__(self) -> None:
         for node in self.plan.nodes:
@@ -107,15 +109,25 @@ class World:
         self.bank.step(bank.discharged - bank.charged, dt_ms)
         self.at_ms += dt_ms
 
+    def set_time(self, at_ms: int) -> None:
+        """Moves the sun and everybody's habits to another moment; nothing flows meanwhile."""
+        self.at_ms = at_ms
+        self.flows = self._balance(1)
+
     # ---- what sensors see ------------------------------------------------------------------------
 
     def voltage_dv(self, node_id: int) -> int:
         """RMS voltage at a node, 0.1 V, sagging a little with its current; the bank's is DC."""
         if node_id == self.plan.battery.node:
-            return self.bank.terminal_mv // 100
+            return self.cell.sensed_mv // 100 if self.cell else self.bank.terminal_mv // 100
         if self.dark:
             return 0
         return _NOMINAL_DV - self._flow(node_id).into_node_w // 200
+
+    @property
+    def soc_bp(self) -> int:
+        """State of charge that the battery's node reports, 0.01 %."""
+        return percentage(self.cell.sensed_mv) * 100 if self.cell else self.bank.soc_bp
 
     def power_factor_pm(self, node_id: int) -> int:
         """Per mille; negative while power flows out of the node."""
@@ -167,10 +179,11 @@ class World:
 
     def _limits(self, dt_ms: int) -> Limits:
         battery, grid = self.plan.battery, self.plan.grid
+        bank_max_w = 0 if self.cell else battery.max_power_w
         soc_bp = self.bank.soc_bp
         return Limits(
-            discharge_w=min(battery.max_power_w, self.bank.most_discharge_w(dt_ms)),
-            charge_w=min(battery.max_power_w, self.bank.most_charge_w(dt_ms)),
+            discharge_w=min(bank_max_w, self.bank.most_discharge_w(dt_ms)),
+            charge_w=min(bank_max_w, self.bank.most_charge_w(dt_ms)),
             contract_w=grid.contract_w,
             above_reserve=soc_bp > battery.reserve_bp,
             top_up=grid.is_cheap(self.time_of_day_ms) and soc_bp < battery.night_target_bp,

@@ -1,0 +1,107 @@
+"""`python -m devices.simulator --home DIR --gateway URL`: the neighbourhood, until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from devices.simulator.control import Control
+from devices.simulator.memory import DamagedMemory
+from devices.simulator.neighbourhood import (
+    Neighbourhood,
+    NeighbourhoodError,
+    Settings,
+    open_session,
+)
+from devices.simulator.plan import DEFAULT_PLAN, load_plan
+
+_LOG = logging.getLogger("neighbourhood")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.01 <= value <= 86_400:
+        raise ValueError
+    return value
+
+
+def _nodes(text: str) -> frozenset[int]:
+    return frozenset(int(part) for part in text.split(","))
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line's values, defaults filled in; exits with a message on a mistake."""
+    parser = argparse.ArgumentParser(prog="python -m devices.simulator", description=__doc__)
+    add = parser.add_argument
+    add("--home", type=Path, required=True, help="keys, memories and the serial port's name")
+    add("--gateway", required=True, help="URL of the gateway, such as http://127.0.0.1:5000")
+    add("--plan", type=Path, default=DEFAULT_PLAN, help="the neighbourhood's description")
+    add("--slot-seconds", type=_seconds, default=15.0, help="what 15 minutes last (default 15)")
+    add("--reading-seconds", type=_seconds, help="between readings (default a sixth of a slot)")
+    add("--battery-seconds", type=_seconds, help="of the battery (default a fifteenth)")
+    add("--fail-safe-seconds", type=_seconds, help="silence until relays fall (default 60 or more)")
+    add("--nodes", type=_nodes, help="only these, such as 4,12 (default all)")
+    add("--battery", choices=("bank", "demonstration"), default="bank",
+        help="the bank, or the tabletop cell that loses a percent a second and outlet")  # fmt: skip
+    add("--control", type=int, help="loopback port to look and interfere")
+    return parser.parse_args(arguments)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """How to run, from the command line."""
+    reading_s = options.reading_seconds or options.slot_seconds / 6
+    return Settings(
+        home=options.home,
+        gateway=options.gateway.rstrip("/"),
+        slot_seconds=options.slot_seconds,
+        reading_s=reading_s,
+        battery_reading_s=options.battery_seconds or options.slot_seconds / 15,
+        fail_safe_s=options.fail_safe_seconds or max(60.0, 4 * reading_s),
+        nodes=options.nodes,
+        demonstration=options.battery == "demonstration",
+    )
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Runs until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_session() as session:
+        neighbourhood = Neighbourhood(load_plan(options.plan), settings_of(options), session)
+        control = await Control(neighbourhood).serve(options.control) if options.control else None
+        running = asyncio.create_task(neighbourhood.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        running.cancel()
+        try:
+            await running
+        except asyncio.CancelledError:
+            _LOG.info("stopped")
+        finally:
+            if control:
+                await control.cleanup()
+
+
+def main() -> int:
+    """The process's exit status."""
+    options = parse(sys.argv[1:])
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout
+    )
+    try:
+        asyncio.run(run(options))
+    except (NeighbourhoodError, DamagedMemory, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,257 @@
+"""The neighbourhood's control port: what is true in it, and hands to change it. Loopback only.
+
+GET /state. POST /load, /battery, /time, /grid, /link, /clock, /tamper with a JSON object; the
+models below say what each takes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from devices.simulator.meter import Meter
+from devices.simulator.neighbourhood import Neighbourhood
+
+_REGISTERS = (
+    "generated_wh", "consumed_wh", "exported_wh", "imported_wh", "charged_wh", "discharged_wh",
+)  # fmt: skip
+_DAY_MS = 86_400_000
+
+PerMille = Annotated[int, Field(ge=0, le=1000)]
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Load(_Order):
+    """A load by hand in place of the profile; null gives it back to the profile."""
+
+    node: int
+    power_w: Annotated[int, Field(ge=0, le=1_000_000)] | None
+
+
+class Charge(_Order):
+    """The battery's state of charge."""
+
+    soc_bp: Annotated[int, Field(ge=0, le=10_000)]
+
+
+class Moment(_Order):
+    """A moment of the profiles' weeks (`dd.mm.yyyy hh:mm`), or an hour of the present day."""
+
+    time: str | None = None
+    time_of_day: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] | None = None
+
+
+class Grid(_Order):
+    """Whether the main grid has voltage."""
+
+    present: bool
+
+
+class LinkFaults(_Order):
+    """Faults of one node's link, or of all; what is left out stays as it is."""
+
+    node: int | Literal["all"]
+    down: bool | None = None
+    loss_pm: PerMille | None = None
+    duplicate_pm: PerMille | None = None
+    reorder_pm: PerMille | None = None
+
+
+class Clock(_Order):
+    """How far a node's clock is ahead of the wall clock."""
+
+    node: int
+    offset_s: int
+
+
+class Tamper(_Order):
+    """A node's lid is opened."""
+
+    node: int
+
+
+class _RefusedError(ValueError):
+    """`args`: field, message."""
+
+
+_Model = TypeVar("_Model", bound=_Order)
+
+
+class Control:
+    """The port's handlers."""
+
+    def __init__(self, neighbourhood: Neighbourhood) -> None:
+        self._n = neighbourhood
+
+    async def serve(self, port: int) -> web.AppRunner:
+        """Listens on loopback `port`; the caller cleans the runner up.
+
+        Raises:
+            OSError: somebody else listens there.
+        """
+        app = web.Application()
+        app.router.add_get("/state", self._state)
+        _accept(app, "/load", Load, self._load)
+        _accept(app, "/battery", Charge, self._charge)
+        _accept(app, "/time", Moment, self._moment)
+        _accept(app, "/grid", Grid, self._grid)
+        _accept(app, "/link", LinkFaults, self._link)
+        _accept(app, "/clock", Clock, self._clock)
+        _accept(app, "/tamper", Tamper, self._tamper)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        return runner
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.state())
+
+    def state(self) -> dict[str, Any]:
+        """The truth: what flows, and every node's own registers."""
+        world = self._n.world
+        index = world.at_ms // 900_000 % len(world.profiles.times)
+        return {
+            "simulated_time": world.profiles.times[index],
+            "simulated_ms": world.at_ms,
+            "factor": self._n.factor,
+            "soc_bp": world.soc_bp,
+            "grid_present": world.grid_present,
+            "dark": world.dark,
+            "nodes": {str(node_id): self._node(meter) for node_id, meter in self._n.meters.items()},
+        }
+
+    def _node(self, meter: Meter) -> dict[str, Any]:
+        firmware, node_id = meter.firmware, meter.node.id
+        faults = self._n.impairments[node_id]
+        flow = self._n.world.flows.get(node_id)
+        return {
+            "label": meter.node.label,
+            "kind": meter.node.kind,
+            "registers": {name: firmware.register_wh(i) for i, name in enumerate(_REGISTERS)},
+            "energy_wms": list(firmware.energy_wms),
+            "power_w": flow.into_node_w if flow else 0,
+            "relays": {
+                str(relay.pin): {
+                    "closed": bool(relay.closed),
+                    "commanded": bool(relay.commanded),
+                    "tripped": bool(relay.tripped),
+                    "cutoff_wh": relay.cutoff_wh,
+                    "last_command_id": relay.last_id,
+                }
+                for relay in firmware.relays
+            },
+            "boot": firmware.boot,
+            "sequence": firmware.outbox.sequence,
+            "waiting": len(firmware.outbox),
+            "dropped": firmware.outbox.dropped,
+            "rejected": firmware.rejected,
+            "fail_safe": firmware.fail_safe,
+            "clock_set": firmware.clock_set,
+            "clock_offset_ms": firmware.clock_offset_ms,
+            "price": list(firmware.price),
+            "link": {
+                "up": meter.link_up,
+                "down": faults.is_down,
+                "loss_pm": faults.loss_pm,
+                "duplicate_pm": faults.duplicate_pm,
+                "reorder_pm": faults.reorder_pm,
+            },
+        }
+
+    # ---- hands -----------------------------------------------------------------------------------
+
+    def _meter(self, node: int) -> Meter:
+        if node not in self._n.meters:
+            raise _RefusedError(
+                "node", f"{node} does not run here; choose of {sorted(self._n.meters)}"
+            )
+        return self._n.meters[node]
+
+    def _load(self, order: Load) -> None:
+        node = self._meter(order.node).node
+        if node.kind not in ("consumer", "prosumer"):
+            raise _RefusedError("node", f"{node.id} is a {node.kind}, which has no load")
+        if order.power_w is None:
+            self._n.world.forced_w.pop(node.id, None)
+        else:
+            self._n.world.forced_w[node.id] = order.power_w
+
+    def _charge(self, order: Charge) -> None:
+        world = self._n.world
+        if world.cell:
+            world.cell.percent = order.soc_bp // 100
+        else:
+            capacity = world.bank.capacity_ma_ms
+            world.bank.charge_ma_ms = -(-capacity * order.soc_bp // 10_000)
+
+    def _moment(self, order: Moment) -> None:
+        world = self._n.world
+        if (order.time is None) == (order.time_of_day is None):
+            raise _RefusedError("time", "give either time or time_of_day")
+        if order.time is not None:
+            try:
+                world.set_time(world.profiles.offset_ms(order.time))
+            except ValueError as error:
+                raise _RefusedError("time", str(error)) from error
+        elif order.time_of_day is not None:
+            hours, minutes = map(int, order.time_of_day.split(":"))
+            midnight = world.at_ms - world.time_of_day_ms
+            world.set_time(midnight + (hours * 60 + minutes) * 60_000)
+
+    def _grid(self, order: Grid) -> None:
+        self._n.world.grid_present = order.present
+
+    def _link(self, order: LinkFaults) -> None:
+        chosen = list(self._n.meters) if order.node == "all" else [order.node]
+        for node_id in chosen:
+            self._meter(node_id)
+            faults = self._n.impairments[node_id]
+            if order.down is not None:
+                faults.set_down(order.down)
+            for name in ("loss_pm", "duplicate_pm", "reorder_pm"):
+                value = getattr(order, name)
+                if value is not None:
+                    setattr(faults, name, value)
+
+    def _clock(self, order: Clock) -> None:
+        self._meter(order.node).firmware.clock_offset_ms = order.offset_s * 1000
+
+    def _tamper(self, order: Tamper) -> None:
+        self._meter(order.node).tamper()
+
+
+def _accept(
+    app: web.Application, path: str, model: type[_Model], act: Callable[[_Model], None]
+) -> None:
+    app.router.add_post(path, functools.partial(_handle, model, act))
+
+
+async def _handle(
+    model: type[_Model], act: Callable[[_Model], None], request: web.Request
+) -> web.Response:
+    """Checks the body, acts, answers `{}` or an error that names the field.
+
+    A web page cannot send JSON here without asking first, and nobody answers that question.
+    """
+    if request.content_type != "application/json":
+        return _error(415, "content_type", "Content-Type", "send application/json")
+    try:
+        act(model.model_validate_json(await request.read()))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        return _error(400, "bad_request", ".".join(map(str, problem["loc"])), problem["msg"])
+    except _RefusedError as error:
+        return _error(400, "bad_request", *error.args)
+    return web.json_response({})
+
+
+def _error(status: int, code: str, field: str, message: str) -> web.Response:
+    content = {"error": {"code": code, "field": field, "message": message}}
+    return web.json_response(content, status=status)

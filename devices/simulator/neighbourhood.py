@@ -1,0 +1,258 @@
+"""The whole simulated neighbourhood: one world, a task for each node, its clock and its state."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from devices.esp32 import frame
+from devices.esp32.node import Node as Firmware
+from devices.esp32.relay import Relay
+from devices.simulator import plan as plans
+from devices.simulator.battery import DemonstrationCell
+from devices.simulator.links import HttpLink, ImpairedLink, Impairments, Link
+from devices.simulator.memory import Memory
+from devices.simulator.meter import Meter, Timing
+from devices.simulator.profiles import SLOT_MS, load_profiles
+from devices.simulator.serial_link import SerialLink
+from devices.simulator.world import World
+
+_LOG = logging.getLogger("neighbourhood")
+_VERSION = (1, 0, 0)
+_SIMULATED = 0
+_SPOOL_READINGS = 512
+_TRIP_HOLD_MS = 30_000
+_STEP_S = 0.2
+_LONGEST_STEP_MS = 60_000
+_SAVE_EVERY_S = 5.0
+
+
+class NeighbourhoodError(RuntimeError):
+    """The neighbourhood cannot start; the message names the cause and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to run.
+
+    Attributes:
+        home: where keys are, and memories and the serial port's name go.
+        gateway: its URL, without a slash at the end.
+        slot_seconds: how long a quarter of an hour of the profiles lasts.
+        reading_s, battery_reading_s: between readings.
+        fail_safe_s: silence of the gateway after which relays fall to their fail-safe state.
+        nodes: the nodes to run; None for all. A board brings its outlets' meters.
+        demonstration: the tabletop battery in place of the bank.
+    """
+
+    home: Path
+    gateway: str
+    slot_seconds: float
+    reading_s: float
+    battery_reading_s: float
+    fail_safe_s: float
+    nodes: frozenset[int] | None = None
+    demonstration: bool = False
+
+
+def read_key(home: Path, node_id: int) -> bytes:
+    """The node's key.
+
+    Raises:
+        NeighbourhoodError: there is none, or it is not 64 hex digits.
+    """
+    path = home / f"{node_id}.key"
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except OSError as error:
+        raise NeighbourhoodError(f"{path}: {error.strerror}; provision the node first") from error
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise NeighbourhoodError(f"{path}: a key is 64 hex digits; provision the node again")
+    return key
+
+
+class Neighbourhood:
+    """Everything that runs; make it inside a running event loop and call `run`."""
+
+    def __init__(
+        self, plan: plans.Plan, settings: Settings, session: aiohttp.ClientSession
+    ) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.world = World.at_start(plan, load_profiles())
+        self.meters: dict[int, Meter] = {}
+        self.impairments: dict[int, Impairments] = {}
+        self._session = session
+        self._memory = Memory(settings.home / "world.json")
+        self._serial: list[SerialLink] = []
+        if settings.demonstration:
+            self.world.cell = DemonstrationCell()
+        self._recall()
+        self._build()
+
+    @property
+    def factor(self) -> float:
+        """How much faster than the wall clock the neighbourhood lives."""
+        return SLOT_MS / 1000 / self.settings.slot_seconds
+
+    async def run(self) -> None:
+        """Runs every node until cancelled, then saves all state."""
+        count, serial = len(self.meters), len(self._serial)
+        _LOG.info("%d nodes run, %d behind a serial line; factor %.0f", count, serial, self.factor)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._live())
+                tasks.create_task(self._save_for_ever())
+                for meter in self.meters.values():
+                    tasks.create_task(meter.run())
+        finally:
+            self._save()
+            for meter in self.meters.values():
+                meter.save()
+            for line in self._serial:
+                line.close()
+
+    # ---- building --------------------------------------------------------------------------------
+
+    def _chosen(self) -> list[plans.Node]:
+        wanted = self.settings.nodes
+        known = {node.id for node in self.plan.nodes}
+        if wanted is not None and not wanted <= known:
+            unknown = ", ".join(map(str, sorted(wanted - known)))
+            raise NeighbourhoodError(f"--nodes: {unknown}: not in the plan ({sorted(known)})")
+        return [
+            node
+            for node in self.plan.nodes
+            if wanted is None or node.id in wanted or (node.outlet and node.board in wanted)
+        ]
+
+    def _build(self) -> None:
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        chosen = self._chosen()
+        memories = {node.id: Memory(self.settings.home / f"{node.id}.nvm.json") for node in chosen}
+        firmware = {node.id: self._firmware(node, memories[node.id], chosen) for node in chosen}
+        for node in chosen:
+            behind = {
+                relay.pin: firmware[other.id]
+                for other in _switched_by(node, chosen)
+                if (relay := other.relay)
+            }
+            self.impairments[node.id] = Impairments()
+            link = ImpairedLink(self._link(node), self.impairments[node.id], seed=node.id)
+            self.meters[node.id] = Meter(
+                node, firmware[node.id], self.world, link, memories[node.id], behind,
+                self._timing(node),
+            )  # fmt: skip
+
+    def _firmware(
+        self, node: plans.Node, memory: Memory, chosen: Collection[plans.Node]
+    ) -> Firmware:
+        relays = [
+            Relay(
+                relay.pin, int(not relay.on_request), int(relay.fail_safe_closed),
+                _limit_ma(other.max_power_w), _TRIP_HOLD_MS,
+            )
+            for other in _switched_by(node, chosen)
+            if (relay := other.relay)
+        ]  # fmt: skip
+        can = 0 if node.kind == "board" else frame.CAN_METER
+        can |= frame.CAN_SWITCH if relays else 0
+        can |= frame.CAN_STORE if node.kind == "battery" else 0
+        return Firmware(
+            node.id, read_key(self.settings.home, node.id), memory.read(), relays, can,
+            _VERSION, _SIMULATED, int(self.settings.fail_safe_s * 1000), _SPOOL_READINGS,
+        )  # fmt: skip
+
+    def _link(self, node: plans.Node) -> Link:
+        if node.transport == "http":
+            return HttpLink(self._session, self.settings.gateway, node.id)
+        line = SerialLink(self.settings.home / f"node{node.id}.tty")
+        self._serial.append(line)
+        return line
+
+    def _timing(self, node: plans.Node) -> Timing:
+        settings = self.settings
+        is_battery = node.kind == "battery"
+        reading_s = settings.battery_reading_s if is_battery else settings.reading_s
+        wait_s = max(1, min(25, int(settings.fail_safe_s / 3)))
+        return Timing(min(_STEP_S, reading_s), reading_s, wait_s, settings.fail_safe_s)
+
+    # ---- the world's clock and state -------------------------------------------------------------
+
+    async def _live(self) -> None:
+        last, carried, wall_s = time.monotonic(), 0.0, 0.0
+        while True:
+            await asyncio.sleep(_STEP_S)
+            now = time.monotonic()
+            carried += (now - last) * 1000 * self.factor
+            wall_s += now - last
+            last = now
+            while carried >= 1:
+                dt_ms = min(int(carried), _LONGEST_STEP_MS)
+                self.world.step(dt_ms)
+                carried -= dt_ms
+            while wall_s >= 1:
+                wall_s -= 1
+                self._tick_cell()
+
+    def _tick_cell(self) -> None:
+        """The tabletop battery loses as many percent a second as outlets are on."""
+        if self.world.cell:
+            outlets = [node.id for node in self.plan.nodes if node.outlet]
+            self.world.cell.tick(sum(self.world.closed[node_id] for node_id in outlets))
+
+    def _recall(self) -> None:
+        memory = self._memory.read()
+        if memory is None:
+            return
+        world, bank = self.world, self.world.bank
+        bank.charge_ma_ms = min(int(memory["charge_ma_ms"]), bank.capacity_ma_ms)
+        bank.temperature_mk = int(memory["temperature_mk"])
+        if world.cell:
+            world.cell.percent = int(memory["cell_percent"])
+        world.set_time(int(memory["at_ms"]))
+
+    def _state(self) -> dict[str, int]:
+        return {
+            "at_ms": self.world.at_ms,
+            "charge_ma_ms": self.world.bank.charge_ma_ms,
+            "temperature_mk": self.world.bank.temperature_mk,
+            "cell_percent": self.world.cell.percent if self.world.cell else 100,
+        }
+
+    async def _save_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE_EVERY_S)
+            if draft := self._memory.changed(self._state()):
+                await asyncio.to_thread(self._memory.write, draft)
+
+    def _save(self) -> None:
+        if draft := self._memory.changed(self._state()):
+            self._memory.write(draft)
+
+
+def _switched_by(node: plans.Node, among: Collection[plans.Node]) -> list[plans.Node]:
+    """The metering points whose contact `node` moves: itself, or the outlets of a board."""
+    return [other for other in among if other.relay and other.board == node.id]
+
+
+def _limit_ma(max_power_w: int) -> int:
+    """A quarter above the connection's current at 230 V."""
+    return max_power_w * 1250 // 230
+
+
+@contextlib.asynccontextmanager
+async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """The HTTP client that all nodes' links share; each node keeps connections of its own in it."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session
