@@ -116,6 +116,7 @@ def _node_keys(settings: Settings, plan: Plan) -> dict[int, bytes]:
 
 def _fill_store(settings: Settings, plan: Plan) -> None:
     battery = {plan.battery.node: plan.start.battery_id}
+    capacity = {plan.battery.node: plan.battery.capacity_wh}
     store = open_store(settings.store_url)
     try:
         with store.write() as connection:
@@ -124,7 +125,7 @@ def _fill_store(settings: Settings, plan: Plan) -> None:
                 [
                     nodes.Node(
                         node.id, node.label, _kind(node), node.feeder, node.max_power_w,
-                        battery.get(node.id),
+                        battery.get(node.id), capacity_wh=capacity.get(node.id),
                     )
                     for node in plan.nodes
                 ],

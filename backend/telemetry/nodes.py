@@ -25,6 +25,7 @@ class Node:
         max_power_w: largest physical power, W
         battery_id: the battery whose state of charge it reports, if that decides about shedding
         revoked_at: Unix seconds since which its frames are refused
+        capacity_wh: what a battery bank holds when full
     """
 
     node_id: int
@@ -34,6 +35,7 @@ class Node:
     max_power_w: int
     battery_id: int | None = None
     revoked_at: int | None = None
+    capacity_wh: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def provision(connection: sa.Connection, provisioned: Iterable[Node]) -> None:
             "feeder_node": node.feeder_node,
             "max_power_w": node.max_power_w,
             "battery_id": node.battery_id,
+            "capacity_wh": node.capacity_wh,
         }
         for node in provisioned
     ]
@@ -285,4 +288,5 @@ def _node(row: sa.Row[Any]) -> Node:
         row.max_power_w,
         row.battery_id,
         row.revoked_at,
+        row.capacity_wh,
     )

@@ -37,6 +37,7 @@ nodes = sa.Table(
     sa.Column("feeder_node", sa.Integer, nullable=False, default=0),
     sa.Column("max_power_w", sa.Integer, nullable=False),
     sa.Column("battery_id", sa.Integer),  # set if its state of charge decides about shedding
+    sa.Column("capacity_wh", sa.BigInteger),  # of a battery bank
     sa.Column("revoked_at", sa.BigInteger),
 )
 """Provisioned nodes. Keys are in the keyring file, never here."""

@@ -1,0 +1,1 @@
+"""What the service answers: HTTP, Blynk's HTTP API, Socket.IO, metrics, the web UI's files."""

@@ -1,0 +1,472 @@
+"""What the service answers. Energy in Wh, power in W, money in micro-rupees, prices per kWh, time in
+Unix seconds (`_ms`: milliseconds), 256-bit values as 0x hex.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["none", "consumer", "prosumer", "der", "battery", "ev", "grid"]
+Mode = Literal["community", "prepaid", "billed", "on_request"]
+SlotStateName = Literal["closed", "signed", "sent", "committed", "refused", "superseded"]
+ConditionName = Literal["balanced", "surplus", "deficit"]
+
+
+class Answer(BaseModel):
+    """Nothing goes out that is not written here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ErrorBody(Answer):
+    """Why a request was refused."""
+
+    code: str = Field(description="stable, for programs")
+    message: str = Field(description="a sentence for people, with the way out")
+    field: str | None = Field(None, description="what in the request is wrong")
+
+
+class ErrorAnswer(Answer):
+    """A refusal."""
+
+    error: ErrorBody
+
+
+# ---- slots -------------------------------------------------------------------------------------
+
+
+class Flows(Answer):
+    """The community's eight flows, Wh."""
+
+    consumption_wh: int
+    prosumer_export_wh: int
+    der_generation_wh: int
+    charged_wh: int
+    discharged_wh: int
+    grid_import_wh: int
+    grid_export_wh: int
+    prosumer_generation_wh: int
+
+
+class Slot(Answer):
+    """A slot: what was metered in it, and where its commitment stands."""
+
+    slot: int
+    starts_at: int
+    ends_at: int
+    previous_slot: int = Field(description="the committed slot before; 0 for the first")
+    root: str = Field(description="of the sum tree")
+    totals: Flows = Field(description="cumulative")
+    energy: Flows = Field(description="since the previous slot")
+    balance_wh: int = Field(description="below 0 surplus, above 0 deficit")
+    condition: ConditionName
+    leaf_count: int
+    state: SlotStateName
+    transaction: str | None
+    block: int | None
+    closed_ms: int
+    settled_at: int | None
+
+
+class SlotPage(Answer):
+    """Slots, newest first; `next_before` is the `before` of the next page."""
+
+    slots: list[Slot]
+    next_before: int | None
+
+
+class Registers(Answer):
+    """A meter's six cumulative registers, Wh."""
+
+    generated_wh: int
+    consumed_wh: int
+    exported_wh: int
+    imported_wh: int
+    charged_wh: int
+    discharged_wh: int
+
+
+class ProofLeaf(Answer):
+    """A meter's line in the sum tree."""
+
+    meter: int
+    kind: Kind
+    registers: Registers
+    packed: str
+    salt: str
+
+
+class ProofSibling(Answer):
+    """A node beside the way from the leaf to the root; `left`: it stands on the left."""
+
+    hash: str
+    lo: str
+    hi: str
+    left: bool
+
+
+class LeafProof(Answer):
+    """What it takes to compute the root and totals from one's own line."""
+
+    slot: int
+    leaf: ProofLeaf
+    siblings: list[ProofSibling]
+    path: str
+    root: str
+    totals_lo: str
+    totals_hi: str
+
+
+# ---- meters ------------------------------------------------------------------------------------
+
+
+class Meter(Answer):
+    """A metering point, as everybody may see it."""
+
+    meter_id: int
+    label: str
+    kind: Kind
+    feeder_node: int
+    mode: Mode
+    claimed: bool
+    stale: bool = Field(description="not heard for a while; its registers stay as they are")
+    last_seen_ms: int | None
+    relays: list[int] = Field(description="switch ids")
+
+
+class Meters(Answer):
+    """Every metering point."""
+
+    meters: list[Meter]
+
+
+class Reading(Registers):
+    """A booked reading."""
+
+    measured_at: int
+    received_ms: int
+    voltage_dv: int
+    current_ma: int
+    power_w: int = Field(description="positive flows into the node")
+    power_factor_pm: int
+    temperature_dc: int
+    soc_bp: int | None = Field(description="state of charge in 0.01 %; null without storage")
+    relays: int
+    status: int
+
+
+class Readings(Answer):
+    """Readings, oldest first; `next_from` is the `from` of the rest, if the limit cut it off."""
+
+    readings: list[Reading]
+    next_from: int | None
+
+
+class AccessEntry(Answer):
+    """Somebody looked at a meter's data."""
+
+    meter_id: int
+    at: int
+    account: str
+    role: Literal["holder", "operator"]
+    what: str
+
+
+class AccessPage(Answer):
+    """Looks, newest first."""
+
+    entries: list[AccessEntry]
+    next_before: int | None
+
+
+class Bill(Answer):
+    """A bill in arrears."""
+
+    bill_id: int
+    issued_at: int
+    due_at: int
+    consumed_wh: int
+    exported_wh: int
+    charge_micro_inr: int
+    credit_micro_inr: int
+    paid: bool
+
+
+class MeterAccount(Answer):
+    """What a household owes and is owed."""
+
+    meter_id: int
+    registers: Registers | None = Field(description="newest booked reading")
+    settled_registers: Registers
+    debt_wh: int
+    mode: Mode
+    changing: bool = Field(description="other terms begin with the next settlement")
+    leaving: bool
+    suspended: bool
+    subscription: int
+    bills: list[Bill]
+
+
+# ---- relays ------------------------------------------------------------------------------------
+
+
+class Relay(Answer):
+    """A switch: what it should be, what its board says it is."""
+
+    switch_id: int
+    label: str
+    board: int
+    pin: int
+    meter_id: int
+    critical: bool
+    commanded_closed: bool
+    acknowledged_closed: bool
+    shed: bool
+    supplied: bool
+    override: Literal["force_open", "force_closed"] | None
+    override_until: int | None
+    cutoff_wh: int | None
+    reason: str
+    pending: bool = Field(description="the newest command is not acknowledged yet")
+    position: int | None = Field(description="0 = most important of its battery")
+    threshold_bps: int | None = Field(description="charge at which it is shed, 0.01 %")
+    request_id: int | None = Field(description="the running supply request")
+
+
+class BatteryStatus(Answer):
+    """The battery's charge as the chain was told last."""
+
+    battery_id: int | None
+    soc_bp: int | None
+    observed_at: int | None
+
+
+class Relays(Answer):
+    """Every relay, and the order in which they are shed."""
+
+    battery: BatteryStatus
+    order: dict[str, list[int]] = Field(description="battery -> switches, most important first")
+    thresholds_bps: dict[str, list[int]]
+    restore_margin_bps: int
+    relays: list[Relay]
+
+
+# ---- prices, events, summary -------------------------------------------------------------------
+
+
+class Price(Answer):
+    """What a kWh and an ether are worth. `stale`: too old for the market to trade at."""
+
+    buy_micro_inr_per_kwh: int
+    sell_micro_inr_per_kwh: int
+    updated_at: int
+    stale: bool
+    ether_micro_inr: int
+
+
+class PostedPrice(Answer):
+    """Prices from `at` on."""
+
+    at: int
+    buy_micro_inr_per_kwh: int
+    sell_micro_inr_per_kwh: int
+
+
+class PriceHistory(Price):
+    """Prices now and before, oldest first."""
+
+    history: list[PostedPrice]
+
+
+class ChainEvent(Answer):
+    """A decoded event of the contracts."""
+
+    name: str
+    contract: str
+    args: dict[str, Any]
+    transaction: str
+    block: int
+    log_index: int
+    at: int
+
+
+class EventPage(Answer):
+    """Events, newest first; `next_before` is the `before` of the next page."""
+
+    events: list[ChainEvent]
+    next_before: int | None
+
+
+class PowerFlows(Answer):
+    """Power now, W. Battery: positive gives; grid: positive gives; unknown: what no meter explains."""
+
+    solar: int
+    prosumer_export: int
+    battery: int
+    grid: int
+    consumption: int
+    unknown: int
+
+
+class Counts(Answer):
+    """How much has happened so far."""
+
+    slots_committed: int
+    settlements: int
+    sheds: int
+    acknowledgements: int
+    readings: int
+
+
+class MeterCounts(Answer):
+    """How many meters there are, and how many are silent."""
+
+    total: int
+    stale: int
+
+
+class SlotEnergy(Answer):
+    """A slot in the day's curve, Wh. Battery and grid: positive gives."""
+
+    slot: int
+    consumption_wh: int
+    solar_wh: int
+    battery_wh: int
+    grid_wh: int
+
+
+class Summary(Answer):
+    """The microgrid at a glance."""
+
+    at_ms: int
+    slot_seconds: int
+    current_slot: int
+    slot_progress: float
+    power_w: PowerFlows
+    soc_bp: int | None
+    battery_wh: int | None
+    price: Price | None
+    latest_slot: Slot | None
+    counts: Counts
+    meters: MeterCounts
+    relays: list[Relay]
+    today: list[SlotEnergy]
+    suspended: list[int]
+
+
+# ---- the service -------------------------------------------------------------------------------
+
+
+class ChainHealth(Answer):
+    """The chain as the service sees it. `lag_s`: since it last knew all of it."""
+
+    id: int
+    block: int | None
+    synced: bool
+    lag_s: float | None
+
+
+class OracleHealth(Answer):
+    """The oracle nodes and what waits to be sent."""
+
+    signers_up: int
+    threshold: int
+    outbox_pending: int
+
+
+class Health(Answer):
+    """Whether the service does its work; `problems` says what it does not."""
+
+    status: Literal["ok", "degraded"]
+    chain: ChainHealth
+    store: Literal["ok", "unreachable"]
+    oracle: OracleHealth
+    problems: list[str]
+    version: str
+
+
+class DeployedContract(Answer):
+    """Where a contract is, and how to speak to it."""
+
+    address: str
+    abi: list[dict[str, Any]]
+
+
+class DemoWallet(Answer):
+    """A well-known development key, on a local chain only."""
+
+    name: str
+    role: str
+    address: str
+    private_key: str
+    meters: list[int] = Field(default_factory=list)
+
+
+class PublicConfig(Answer):
+    """What a page needs to begin."""
+
+    chain_id: int
+    chain_name: str
+    rpc_url: str
+    explorer_url: str | None
+    slot_seconds: int
+    deployment: dict[str, DeployedContract]
+    demo_wallets: list[DemoWallet] | None = Field(None, description="on chain 31337 only")
+
+
+class Challenge(Answer):
+    """An EIP-4361 message to sign, once, before it expires."""
+
+    message: str
+    expires_at: int
+
+
+class Session(Answer):
+    """The token goes into `Authorization: Bearer`."""
+
+    token: str
+    account: str
+    expires_at: int
+
+
+class FrameResult(Answer):
+    """What became of one frame (docs/frame.md); without node if the bytes were no frame."""
+
+    node: int | None
+    boot: int | None
+    sequence: int | None
+    result: str
+    detail: str | None = None
+
+
+class Ingested(Answer):
+    """A result for each frame, in order; and frames for their senders, hex."""
+
+    results: list[FrameResult]
+    commands: list[str]
+
+
+class DownlinkFrames(Answer):
+    """Frames for a node, hex."""
+
+    frames: list[str]
+
+
+class QuarantineEntry(Answer):
+    """A reading kept for a person."""
+
+    id: int
+    node_id: int
+    at: int
+    result: str
+    detail: str
+    frame: str
+
+
+class QuarantinePage(Answer):
+    """What waits for a person, newest first."""
+
+    quarantine: list[QuarantineEntry]
+    next_before: int | None
