@@ -18,6 +18,7 @@ from typing import Any
 
 import requests
 
+from devices.simulator.plan import load_plan
 from scripts.supervise.chain_node import ChainNode, ChainNodeError, find_anvil, rpc
 from scripts.supervise.child import Child, describe_exit
 from scripts.supervise.display import Display
@@ -163,8 +164,8 @@ class Demo:
             code = child.exit_code()
             if code is not None and not ready():
                 raise StartError(
-                    f"{what} did not start ({describe_exit(code)}); the end of {child.log}:\n"
-                    f"{child.last_words()}"
+                    f"{what} did not start ({describe_exit(code)}): {child.last_words(1)} "
+                    f"(its log: {child.log})"
                 )
             if time.monotonic() > deadline:
                 raise StartError(f"{what} takes longer than {_START_TIMEOUT_S:.0f} s: {child.log}")
@@ -234,7 +235,9 @@ class Demo:
         return Child(name, command, self._log(name), self._environment())
 
     def _ape(self, name: str, script: str, *arguments: str) -> Child:
-        return self._python(name, "ape", "run", script, *arguments, "--network", self.chain_url)
+        ape = str(Path(sys.executable).with_name("ape"))
+        command = [ape, "run", script, *arguments, "--network", self.chain_url]
+        return Child(name, command, self._log(name), self._environment())
 
     def _environment(self) -> dict[str, str]:
         where = self.where
@@ -242,12 +245,18 @@ class Demo:
             "OHMSTEAD_PORT": str(where.page_port),
             "OHMSTEAD_RPC_URL": self.chain_url,
             "OHMSTEAD_SLOT_SECONDS": str(where.slot_seconds),
+            "OHMSTEAD_SERIAL_PORTS": ",".join(self._serial_ports()),
             "OHMSTEAD_SIGNER_URLS": ",".join(f"http://127.0.0.1:{p}" for p in self._signer_ports),
             "PYTHONUNBUFFERED": "1",
             "SOLCX_BINARY_PATH": str(ROOT / ".cache/solcx"),
             "APE_DATA_FOLDER": str(ROOT / ".cache/ape"),
             "ETH_HASH_BACKEND": "pysha3",
         }
+
+    def _serial_ports(self) -> list[str]:
+        """Where the neighbourhood's serial nodes put the gateway's end of their lines."""
+        nodes = [node.id for node in load_plan().nodes if node.transport == "serial"]
+        return [str(self.where.home / "devices" / f"node{node_id}.tty") for node_id in nodes]
 
     def _get(self, path: str) -> Any:
         try:
