@@ -52,7 +52,13 @@ interface IEnergyMarket {
 
     event EnergyBought(address indexed buyer, uint256 energyWh, uint256 costMicroInr, uint256 priceMicroInrPerKwh);
     event EnergySold(address indexed seller, uint256 energyWh, uint256 proceedsMicroInr, uint256 priceMicroInrPerKwh);
-    event SupplyRequested(uint256 indexed requestId, SwitchId indexed switchId, address indexed requester, uint256 boughtWh, uint256 costMicroInr);
+    event SupplyRequested(
+        uint256 indexed requestId,
+        SwitchId indexed switchId,
+        address indexed requester,
+        uint256 boughtWh,
+        uint256 costMicroInr
+    );
     event SupplyDrawn(uint256 indexed requestId, uint256 usedWh, uint256 leftWh, uint256 earnedMicroInr);
     event SupplyClosing(uint256 indexed requestId, uint64 closingSlot);
     event SupplyFinished(uint256 indexed requestId, uint256 usedWh, uint256 refundMicroInr);
@@ -97,10 +103,16 @@ interface IEnergyMarket {
     function sellEnergy(uint256 energyWh, uint256 minProceedsMicroInr) external returns (uint256 proceedsMicroInr);
     /// @notice Buys energy for the meter's holder, repays the meter's debt with it and resumes supply, in one step.
     /// Anyone may pay; ether not needed comes back to the payer as INR.
-    function topUp(MeterId meter, uint256 energyWh, uint256 maxCostMicroInr) external payable returns (uint256 costMicroInr);
+    function topUp(MeterId meter, uint256 energyWh, uint256 maxCostMicroInr)
+        external
+        payable
+        returns (uint256 costMicroInr);
 
     /// @notice Buys `energyWh` for a switch: the cost goes into escrow and the relay closes until they are used.
-    function requestSupply(SwitchId switchId, uint256 energyWh, uint256 maxCostMicroInr) external payable returns (uint256 requestId);
+    function requestSupply(SwitchId switchId, uint256 energyWh, uint256 maxCostMicroInr)
+        external
+        payable
+        returns (uint256 requestId);
     /// @notice Moves the escrow of metered use to the takings; finishes the request when all is used. Permissionless.
     function drawDown(uint256 requestId) external;
     /// @notice The requester ends the supply: the relay opens; the unused rest is refunded by `finishSupply`.

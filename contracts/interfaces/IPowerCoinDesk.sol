@@ -21,7 +21,9 @@ interface IPowerCoinDesk {
         uint24 maxAge;
     }
 
-    event Bought(address indexed payer, address indexed to, address indexed asset, uint256 assetAmount, uint256 microInr);
+    event Bought(
+        address indexed payer, address indexed to, address indexed asset, uint256 assetAmount, uint256 microInr
+    );
     event Redeemed(address indexed holder, address indexed asset, uint256 microInr, uint256 assetAmount);
     event EtherRateChanged(uint256 oldMicroInrPerEther, uint256 newMicroInrPerEther);
     event ReserveFunded(address indexed from, address indexed asset, uint256 amount);
@@ -52,10 +54,17 @@ interface IPowerCoinDesk {
     function buyWithEther(address to, uint256 minMicroInr) external payable returns (uint256 microInr);
     /// @notice Buys INR for `amount` of the stablecoin, which must be approved.
     function buyWithToken(address to, uint256 amount, uint256 minMicroInr) external returns (uint256 microInr);
-    /// @notice The same with an EIP-2612 permit in one transaction; a permit already used is no error if the allowance stands.
-    function buyWithTokenPermit(address to, uint256 amount, uint256 minMicroInr, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
-        external
-        returns (uint256 microInr);
+    /// @notice The same with an EIP-2612 permit in one transaction; a permit already used is no error if the allowance
+    /// stands.
+    function buyWithTokenPermit(
+        address to,
+        uint256 amount,
+        uint256 minMicroInr,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (uint256 microInr);
     /// @notice Burns the caller's INR and pays ether. Never paused.
     function redeemForEther(uint256 microInr, uint256 minWei) external returns (uint256 weiPaid);
     /// @notice Burns the caller's INR and pays the stablecoin. Never paused.

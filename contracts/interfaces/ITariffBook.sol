@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {MeterId, Registers} from "../Types.sol";
+import {MeterId} from "../Types.sol";
 
 /// @title Slab tariffs as data, and bills in arrears
 /// @notice Tariffs have a validity period; a bill uses the tariff valid when its period ended.
@@ -23,7 +23,8 @@ interface ITariffBook {
     }
 
     /// @param telescopic each slab's price applies to the units inside it
-    /// @param flat above the last telescopic limit, the first band that holds the total prices all units; the last band's limit is type(uint64).max
+    /// @param flat above the last telescopic limit, the first band that holds the total prices all units; the last
+    /// band's limit is type(uint64).max
     /// @param feedInMicroInrPerKwh what an exported kWh earns
     struct Tariff {
         uint64 validFrom;
@@ -51,7 +52,16 @@ interface ITariffBook {
 
     event TariffEnded(uint32 indexed tariffId, uint64 validUntil);
     event TariffAdded(uint32 indexed tariffId, uint64 validFrom, uint64 validUntil, string name);
-    event BillIssued(uint256 indexed billId, MeterId indexed meter, address indexed holder, uint64 consumedWh, uint64 exportedWh, uint256 chargeMicroInr, uint256 creditMicroInr, uint64 dueAt);
+    event BillIssued(
+        uint256 indexed billId,
+        MeterId indexed meter,
+        address indexed holder,
+        uint64 consumedWh,
+        uint64 exportedWh,
+        uint256 chargeMicroInr,
+        uint256 creditMicroInr,
+        uint64 dueAt
+    );
     event BillPaid(uint256 indexed billId, address indexed payer, uint256 microInr);
     event CreditWithdrawn(address indexed holder, uint256 microInr);
     event TakingsWithdrawn(address indexed to, uint256 microInr);
@@ -75,10 +85,11 @@ interface ITariffBook {
     error TariffBook_FundsShort(uint256 wanted, uint256 available);
 
     /// @notice Role: OPERATOR.
-    function addTariff(Tariff calldata tariff) external returns (uint32 tariffId);
+    function addTariff(Tariff calldata newTariff) external returns (uint32 tariffId);
     /// @notice Ends a tariff earlier, at a time to come, so that another can follow. Role: OPERATOR.
     function endTariff(uint32 tariffId, uint64 validUntil) external;
-    /// @notice Issues the bill of a period that is over, or the last one of Billed terms that are. Permissionless. Credit above the charge becomes withdrawable.
+    /// @notice Issues the bill of a period that is over, or the last one of Billed terms that are. Permissionless.
+    /// Credit above the charge becomes withdrawable.
     function issueBill(MeterId meter) external returns (uint256 billId);
     /// @notice Pays a bill in INR from the caller, who must have approved this contract on GridToken. Anyone may pay.
     function payBill(uint256 billId) external;

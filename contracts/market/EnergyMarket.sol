@@ -80,12 +80,12 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
     // ------------------------------------------------------------------ constructor
 
     constructor(
-        address authority,
+        address manager,
         Links memory links,
         uint256 maxPriceAge,
         uint256 emergencyCreditWh,
         uint256 maxRequestWh
-    ) AccessManaged(authority) TokenReceiver(links.token) {
+    ) AccessManaged(manager) TokenReceiver(links.token) {
         DESK = links.desk;
         REGISTRY = links.registry;
         LEDGER = links.ledger;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* solhint-disable one-contract-per-file, avoid-low-level-calls, no-complex-fallback */
 pragma solidity ^0.8.28;
 
 import {IERC1155} from "@openzeppelin/contracts/token/ERC1155/IERC1155.sol";
@@ -30,6 +31,8 @@ contract HostileReceiver is WalletDouble {
         Call
     }
 
+    error HostileReceiver_Refused();
+
     Manner public manner;
     address public callTarget;
     bytes public callData;
@@ -50,7 +53,7 @@ contract HostileReceiver is WalletDouble {
         override
         returns (bytes4)
     {
-        if (manner == Manner.Revert) revert("refused");
+        if (manner == Manner.Revert) revert HostileReceiver_Refused();
         if (manner == Manner.WrongAnswer) return 0xdeadbeef;
         if (manner == Manner.BurnGas) {
             while (true) ++received;
@@ -68,7 +71,7 @@ contract HostileReceiver is WalletDouble {
         }
         if (manner == Manner.PassOnAndRevert) {
             IERC1155(msg.sender).safeTransferFrom(address(this), address(0xBEEF), id, value, "");
-            revert("passed on, then refused");
+            revert HostileReceiver_Refused();
         }
         if (manner == Manner.Call) (callSucceeded, callAnswer) = callTarget.call(callData);
         ++received;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* solhint-disable one-contract-per-file, avoid-low-level-calls */
 pragma solidity ^0.8.28;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";

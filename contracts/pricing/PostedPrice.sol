@@ -20,8 +20,8 @@ contract PostedPrice is IPostedPrice, AccessManaged {
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority, uint96 minPrice, uint96 maxPrice, uint96 buyPrice, uint96 sellPrice)
-        AccessManaged(authority)
+    constructor(address manager, uint96 minPrice, uint96 maxPrice, uint96 buyPrice, uint96 sellPrice)
+        AccessManaged(manager)
     {
         _setBounds(minPrice, maxPrice);
         _post(buyPrice, sellPrice);

@@ -13,7 +13,7 @@ library SlabTariff {
     /// @dev The last flat band is open (TariffBook refuses others), so the second loop always finds one.
     function milliCharge(ITariffBook.Tariff storage tariff, uint256 wh) internal view returns (uint256 milli) {
         ITariffBook.Slab[] storage slabs = tariff.telescopic;
-        uint256 below;
+        uint256 below = 0;
         for (uint256 i = 0; i < slabs.length; ++i) {
             uint256 upto = slabs[i].uptoWh;
             uint256 price = slabs[i].priceMicroInrPerKwh;

@@ -70,8 +70,8 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority, IGridToken token, IMeterRegistry registry, IMeterLedger ledger)
-        AccessManaged(authority)
+    constructor(address manager, IGridToken token, IMeterRegistry registry, IMeterLedger ledger)
+        AccessManaged(manager)
         TokenReceiver(token)
     {
         REGISTRY = registry;
@@ -82,20 +82,20 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
     // ------------------------------------------------------------------ operator
 
     /// @inheritdoc ITariffBook
-    function addTariff(Tariff calldata tariff_) external restricted returns (uint32 tariffId) {
-        string memory bad = SlabTariff.firstBadField(tariff_, MAX_SLABS);
+    function addTariff(Tariff calldata newTariff) external restricted returns (uint32 tariffId) {
+        string memory bad = SlabTariff.firstBadField(newTariff, MAX_SLABS);
         if (bytes(bad).length != 0) revert TariffBook_BadTariff(bad);
         uint256 count = _tariffs.length;
         if (count == MAX_TARIFFS) revert TariffBook_TooManyTariffs(MAX_TARIFFS);
         for (uint256 i = 0; i < count; ++i) {
             Tariff storage other = _tariffs[i];
-            if (tariff_.validFrom < other.validUntil && other.validFrom < tariff_.validUntil) {
+            if (newTariff.validFrom < other.validUntil && other.validFrom < newTariff.validUntil) {
                 revert TariffBook_Overlap((i + 1).toUint32());
             }
         }
-        _tariffs.push(tariff_);
+        _tariffs.push(newTariff);
         tariffId = (count + 1).toUint32();
-        emit TariffAdded(tariffId, tariff_.validFrom, tariff_.validUntil, tariff_.name);
+        emit TariffAdded(tariffId, newTariff.validFrom, newTariff.validUntil, newTariff.name);
     }
 
     /// @inheritdoc ITariffBook
@@ -226,7 +226,8 @@ contract TariffBook is ITariffBook, AccessManaged, TokenReceiver {
         if (account.running) return account;
         uint256 count = REGISTRY.termsCount(meter);
         while (account.nextTerms < count) {
-            IMeterRegistry.Terms memory terms = REGISTRY.termsAt(meter, account.nextTerms++);
+            IMeterRegistry.Terms memory terms = REGISTRY.termsAt(meter, account.nextTerms);
+            ++account.nextTerms;
             if (terms.mode != BillingMode.Billed) continue;
             account.running = true;
             account.billed = terms.startRegisters;

@@ -13,11 +13,12 @@ import {IGridToken} from "../interfaces/IGridToken.sol";
 import {INR as INR_ID, ENERGY as ENERGY_ID, CO2 as CO2_ID} from "./TokenIds.sol";
 
 /// @title GridToken
-/// @notice See IGridToken. OpenZeppelin's ERC1155 with balances of its own: what one account has of the three ids is one
-/// storage word, since INR and energy change hands together. Supplies are written once a call. Parked energy is
-/// a balance of this contract.
+/// @notice See IGridToken. OpenZeppelin's ERC1155 with balances of its own: what one account has of the three ids is
+/// one storage word, since INR and energy change hands together. Supplies are written once a call. Parked energy
+/// is a balance of this contract.
 contract GridToken is IGridToken, ERC1155, AccessManaged {
     using SafeCast for uint256;
+    using SafeCast for int256;
 
     /// One word: micro-rupees, Wh and grams. No balance exceeds its supply, and no supply its field.
     struct Holdings {
@@ -50,7 +51,7 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority) ERC1155("") AccessManaged(authority) {}
+    constructor(address manager) ERC1155("") AccessManaged(manager) {}
 
     // ------------------------------------------------------------------ issuers
 
@@ -73,8 +74,8 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
     }
 
     /// @inheritdoc IGridToken
-    /// @dev Gas of one more entry, balance not zero before and after: 8 400 to burn, 11 000 to mint. Of it 5 000 are the
-    /// balance, 2 400 the event and, for a mint, 2 600 the look at the receiver's code.
+    /// @dev Gas of one more entry, balance not zero before and after: 8 400 to burn, 11 000 to mint. Of it 5 000 are
+    /// the balance, 2 400 the event and, for a mint, 2 600 the look at the receiver's code.
     function settleEnergy(address[] calldata accounts, int256[] calldata deltasWh)
         external
         restricted
@@ -85,7 +86,7 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
         if (length > MAX_BATCH) revert GridToken_BatchTooLong(length, MAX_BATCH);
 
         unmetWh = new uint256[](length);
-        int256 net;
+        int256 net = 0;
         for (uint256 i = 0; i < length; ++i) {
             int256 delta = deltasWh[i];
             // The sum cannot overflow: at most MAX_BATCH amounts, each of which has been in a balance of 64 bits.
@@ -103,7 +104,10 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
                 }
             }
         }
-        if (net != 0) _supply.energyWh = uint256(int256(uint256(_supply.energyWh)) + net).toUint64();
+        if (net != 0) {
+            int256 supply = int256(uint256(_supply.energyWh)) + net;
+            _supply.energyWh = supply.toUint256().toUint64();
+        }
     }
 
     /// @notice Mints to a contract and calls its hook, all or nothing. Only `settleEnergy` calls this, on itself, so
@@ -156,25 +160,38 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
 
     /// @notice ERC-1155 metadata as a data URI: name, display decimals and what one unit is.
     function uri(uint256 id) public pure override returns (string memory) {
-        bytes memory json;
         if (id == INR) {
-            json = '{"name":"Ohmstead INR","decimals":6,"description":"Rupees backed by the coin desk\'s reserve. '
-                'One unit is one micro-rupee; 1000000 units are Rs 1.","properties":{"unit":"INR","baseUnit":"micro-rupee"}}';
-        } else if (id == ENERGY) {
-            json = '{"name":"Ohmstead energy","decimals":3,"description":"The right to draw energy from the '
-                'community\'s pool. One unit is 1 Wh; 1000 units are 1 kWh.","properties":{"unit":"kWh","baseUnit":"Wh"}}';
-        } else if (id == CO2) {
-            json = '{"name":"Ohmstead CO2 credit","decimals":3,"description":"Avoided carbon dioxide of retired '
-                'certificates. One unit is 1 g; 1000 units are 1 kg.","properties":{"unit":"kg CO2","baseUnit":"g CO2"}}';
-        } else {
-            revert GridToken_UnknownId(id);
+            return _metadata("INR", "6", "Rs 1", "1000000 micro-rupees, backed by the coin desk's reserve");
         }
-        return string.concat("data:application/json;base64,", Base64.encode(json));
+        if (id == ENERGY) return _metadata("energy", "3", "1 kWh", "1000 Wh, the right to draw from the pool");
+        if (id == CO2) return _metadata("CO2 credit", "3", "1 kg", "1000 g of CO2 avoided, certificate retired");
+        revert GridToken_UnknownId(id);
     }
 
     /// @inheritdoc IERC165
     function supportsInterface(bytes4 interfaceId) public view override(ERC1155, IERC165) returns (bool) {
         return interfaceId == type(IGridToken).interfaceId || super.supportsInterface(interfaceId);
+    }
+
+    // ------------------------------------------------------------------ internal: metadata
+
+    function _metadata(string memory name, string memory decimals, string memory shown, string memory units)
+        private
+        pure
+        returns (string memory)
+    {
+        bytes memory json = abi.encodePacked(
+            "{\"name\":\"Ohmstead ",
+            name,
+            "\",\"decimals\":",
+            decimals,
+            ",\"description\":\"",
+            shown,
+            " is ",
+            units,
+            ".\"}"
+        );
+        return string.concat("data:application/json;base64,", Base64.encode(json));
     }
 
     // ------------------------------------------------------------------ internal: balances
@@ -219,7 +236,8 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
 
     function _mintEnergy(address operator, address to, uint256 energyWh) private {
         Holdings storage holdings = _holdings[to];
-        holdings.energyWh = (holdings.energyWh + energyWh).toUint64();
+        uint256 amount = holdings.energyWh + energyWh;
+        holdings.energyWh = amount.toUint64();
         emit TransferSingle(operator, address(0), to, ENERGY, energyWh);
     }
 
@@ -234,8 +252,9 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
         // any contract's credit look refused.
         uint256 needed = CREDIT_GAS + CREDIT_GAS / 32;
         if (gasleft() < needed) revert GridToken_TooLittleGas(gasleft(), needed);
-        try this.creditContract{gas: CREDIT_GAS}(account, energyWh, msg.sender) {}
-        catch {
+        try this.creditContract{gas: CREDIT_GAS}(account, energyWh, msg.sender) {
+            return;
+        } catch {
             _parked[account] += energyWh;
             emit EnergyParked(account, energyWh);
             _mintEnergy(msg.sender, address(this), energyWh);

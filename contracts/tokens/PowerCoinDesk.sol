@@ -50,13 +50,13 @@ contract PowerCoinDesk is IPowerCoinDesk, AccessManaged, Pausable, ReentrancyGua
     /// @param microInrPerWholeToken value of 10^decimals units of the stablecoin
     /// @param rate first ether rate, micro-rupees per ether
     constructor(
-        address authority,
+        address manager,
         IGridToken token,
         IERC20Metadata stablecoin_,
         uint256 microInrPerWholeToken,
         uint96 rate,
         RateLimits memory limits
-    ) AccessManaged(authority) {
+    ) AccessManaged(manager) {
         bool ordered = limits.minRate > 0 && limits.minRate <= limits.maxRate;
         bool steps = limits.maxStepBps > 0 && limits.maxStepBps <= BPS && limits.maxAge > 0;
         if (!ordered || !steps) revert PowerCoinDesk_BadRateLimits();
@@ -152,10 +152,11 @@ contract PowerCoinDesk is IPowerCoinDesk, AccessManaged, Pausable, ReentrancyGua
         bytes32 r,
         bytes32 s
     ) external whenNotPaused nonReentrant returns (uint256 microInr) {
-        // Somebody who saw the permit in the mempool may have used it first: what counts is the allowance, which the
-        // transfer checks.
-        try IERC20Permit(address(_stablecoin())).permit(msg.sender, address(this), amount, deadline, v, r, s) {}
-            catch {}
+        // Somebody who saw the permit in the mempool may have used it already: then the allowance is there.
+        address coin = address(_stablecoin());
+        if (STABLECOIN.allowance(msg.sender, address(this)) < amount) {
+            IERC20Permit(coin).permit(msg.sender, address(this), amount, deadline, v, r, s);
+        }
         return _buyWithToken(to, amount, minMicroInr);
     }
 

@@ -196,7 +196,7 @@ contract EnergyMarketTest is CommunityTest {
     function test_hostile_refusingBuyerBlocksOnlyItself() public {
         HostileReceiver buyer = new HostileReceiver();
         buyer.behave(HostileReceiver.Manner.Revert);
-        vm.expectRevert("refused");
+        vm.expectRevert(HostileReceiver.HostileReceiver_Refused.selector);
         buyer.execute{value: 0.01 ether}(
             address(market), abi.encodeCall(market.buyEnergy, (1000, type(uint256).max))
         );

@@ -428,7 +428,7 @@ contract SupplyOnRequestTest is CommunityTest {
         _closeSlot();
         _closeSlot();
         market.finishSupply(1);
-        vm.expectRevert("refused");
+        vm.expectRevert(HostileReceiver.HostileReceiver_Refused.selector);
         requester.execute(address(market), abi.encodeCall(market.withdrawRefund, ()));
         // The switch is free for others, and the refund waits.
         vm.prank(alice);

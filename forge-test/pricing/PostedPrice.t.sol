@@ -109,10 +109,10 @@ contract PostedPriceTest is MoneyTest {
         vm.expectRevert(abi.encodeWithSelector(IPostedPrice.PostedPrice_BadBounds.selector, min, max));
     }
 
-    function _assertPrices(uint256 buy, uint256 sell, uint256 at) private view {
+    function _assertPrices(uint256 buy, uint256 sell, uint256 time) private view {
         (uint256 buyPrice, uint256 sellPrice, uint256 updatedAt) = posted.prices();
         assertEq(buyPrice, buy);
         assertEq(sellPrice, sell);
-        assertEq(updatedAt, at);
+        assertEq(updatedAt, time);
     }
 }

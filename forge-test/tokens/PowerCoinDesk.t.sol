@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IERC20Errors, IERC1155Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {DemoRupee} from "contracts/mocks/DemoRupee.sol";
@@ -101,14 +102,12 @@ contract PowerCoinDeskTest is MoneyTest {
 
     function test_permit_ofAnotherOrExpiredBuysNothing() public {
         (address carol, uint8 v, bytes32 r, bytes32 s) = _signedPermit(40e6);
-        bytes memory noAllowance =
-            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, address(desk), 0, 40e6);
-        vm.expectRevert(noAllowance);
+        vm.expectPartialRevert(ERC20Permit.ERC2612InvalidSigner.selector);
         vm.prank(bob);
         desk.buyWithTokenPermit(bob, 40e6, 0, block.timestamp, v, r, s);
         uint256 deadline = block.timestamp;
         skip(1);
-        vm.expectRevert(noAllowance);
+        vm.expectRevert(abi.encodeWithSelector(ERC20Permit.ERC2612ExpiredSignature.selector, deadline));
         vm.prank(carol);
         desk.buyWithTokenPermit(carol, 40e6, 0, deadline, v, r, s);
     }
