@@ -130,6 +130,11 @@ test-e2e: compile ## the running microgrid in a real browser
 	  $(MAKE) frontend/dist/index.html && node --test tests/e2e/*.test.mjs; \
 	fi
 
+.PHONY: screenshots
+screenshots: compile ## the pictures in docs/screenshots, from a running microgrid
+	@$(MAKE) frontend/dist/index.html
+	@node tests/e2e/screenshots.mjs
+
 .PHONY: nightly
 nightly: compile ## what takes minutes: long fuzzing and invariants, soak tests
 	@FOUNDRY_PROFILE=nightly forge test --fuzz-seed $$(od -An -N4 -tu4 /dev/urandom)

@@ -1,0 +1,52 @@
+// Pictures of the main pages in light and dark for docs/screenshots: `make screenshots`.
+import { mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { launch, openPage } from "./browser.mjs";
+import { ROOT, startMicrogrid, until } from "./microgrid.mjs";
+import { byId, connect, go } from "./page.mjs";
+import { AUTHORITY, HOUSEHOLD } from "./people.mjs";
+import { WalletDouble } from "./wallet.mjs";
+
+const FOLDER = join(ROOT, "docs/screenshots");
+const MOST_BYTES = 200_000;
+const WIDE = { width: 1280, height: 860 };
+const PHONE = { width: 390, height: 844 };
+const SLOTS_FIRST = 8; // so that today's curve and the books have something to show
+
+const PICTURES = [
+  { name: "home", path: "/", ready: "energy-flow" },
+  { name: "resident", path: "/resident", ready: "balance", key: HOUSEHOLD },
+  { name: "power", path: "/resident/power", ready: "request-power", key: HOUSEHOLD },
+  { name: "authority", path: "/authority", ready: "priorities", key: AUTHORITY },
+  { name: "audit", path: "/audit", ready: "chain-says" },
+  { name: "home-phone", path: "/", ready: "energy-flow", viewport: PHONE },
+];
+
+async function picture(world, { name, path, ready, key, viewport = WIDE }, dark) {
+  const wallet = key && new WalletDouble({ rpcUrl: world.microgrid.chain, chainId: 31337, keys: [key] });
+  const { context, page } = await openPage(world.browser, { ...world, wallet, viewport, dark });
+  await go(world.microgrid, page, path);
+  if (wallet) await connect(page, wallet);
+  await byId(page, ready).first().waitFor();
+  await until("the page is live", async () => (await byId(page, "live-state").getAttribute("data-state")) === "live");
+  await pause(1500); // numbers have counted up
+  const file = join(FOLDER, `${name}-${dark ? "dark" : "light"}.jpg`);
+  await page.screenshot({ path: file, type: "jpeg", quality: 82 });
+  await context.close();
+  const { size } = statSync(file);
+  if (size > MOST_BYTES) throw new Error(`${file} has ${size} bytes; at most ${MOST_BYTES}`);
+  console.log(`${file} ${Math.round(size / 1000)} kB`);
+}
+
+const world = { microgrid: await startMicrogrid() };
+try {
+  world.browser = await launch();
+  mkdirSync(FOLDER, { recursive: true });
+  await until("slots on chain", async () => (await world.microgrid.summary()).counts.slots_committed >= SLOTS_FIRST, 300_000);
+  for (const dark of [false, true]) for (const one of PICTURES) await picture(world, one, dark);
+} finally {
+  await world.browser?.close();
+  await world.microgrid.stop();
+}
