@@ -11,7 +11,11 @@ _READING = 0  # kind of an entry that is encoded as KEYFRAME or DELTA when it is
 
 
 class Outbox:
-    """Entries are (kind, time, content): a payload, or for a reading its 14 values."""
+    """Entries are (kind, time, content, ordinal): a payload, or for a reading its 14 values.
+
+    Readings are numbered as they are measured. One is never sent after a newer one: its registers
+    would seem to step back, and their energy is in the newer reading anyway.
+    """
 
     def __init__(self, node_id: int, key: bytes, boot: int, capacity: int) -> None:
         """`capacity`: readings kept; the oldest give way, for newer registers hold their energy."""
@@ -28,6 +32,8 @@ class Outbox:
         self._keyframe: tuple[int, ...] = ()
         self._keyframe_sequence = 0
         self._since_keyframe = 0
+        self._measured = 0
+        self._booked = 0
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._readings) + len(self._in_flight)
@@ -39,7 +45,8 @@ class Outbox:
 
     def put_reading(self, time: int, values: tuple[int, ...]) -> None:
         """Queues a reading behind the others."""
-        self._readings.append((_READING, time, values))
+        self._measured += 1
+        self._readings.append((_READING, time, values, self._measured))
         while len(self._readings) > self.capacity:
             self._readings.pop(0)
             self.dropped += 1
@@ -47,7 +54,7 @@ class Outbox:
 
     def put(self, kind: int, time: int, payload: bytes) -> None:
         """Queues what overtakes readings: acks, events, hellos. Bounded like the readings."""
-        self._urgent.append((kind, time, payload))
+        self._urgent.append((kind, time, payload, 0))
         if len(self._urgent) > self.capacity:
             self._urgent.pop(0)  # a lost ack is asked for again by the command's repetition
 
@@ -63,6 +70,7 @@ class Outbox:
 
         A quarter is kept for readings, so that urgent messages never starve them.
         """
+        self._forget_overtaken()
         while len(self._in_flight) < limit and (self._urgent or self._readings):
             room = limit - len(self._in_flight)
             urgent = self._urgent and (room > limit // 4 or not self._readings)
@@ -70,8 +78,15 @@ class Outbox:
             self._in_flight.append((self._encode(entry), self.sequence, entry))
         return [sent[0] for sent in self._in_flight[:limit]]
 
+    def _forget_overtaken(self) -> None:
+        newest = self._booked
+        for sent in self._in_flight:
+            newest = max(newest, sent[2][3])
+        while self._readings and self._readings[0][3] < newest:
+            self._readings.pop(0)
+
     def _encode(self, entry: tuple) -> bytes:  # type: ignore[type-arg]
-        kind, time, content = entry
+        kind, time, content, _ordinal = entry
         if kind != _READING:
             return self.next_frame(kind, time, content)
         due = not self._keyframe or self._since_keyframe >= _KEYFRAME_EVERY
@@ -99,22 +114,18 @@ class Outbox:
         if result == "busy":
             return False
         self._in_flight.pop(i)
-        if result == "accepted":
+        if result == "accepted" or result == "duplicate":
+            self._booked = max(self._booked, entry[3])
             if entry[0] == _READING and entry[2][frame.STATUS] & frame.STATUS_SPOOL_OVERFLOWED:
                 self.overflowed = 0  # the gateway knows
         elif result == "missing_keyframe" and entry[0] == _READING:
-            # Entries come back in the order of the results, and must keep it.
             self._keyframe = ()
-            self._readings.insert(self._returned(entry[1]), entry)
+            at = 0
+            while at < len(self._readings) and self._readings[at][3] < entry[3]:
+                at += 1
+            self._readings.insert(at, entry)
         elif result == "future_time":
             if entry[0] != _READING:  # a reading is measured again
-                self._urgent.insert(0, (entry[0], 0, entry[2]))
+                self._urgent.insert(0, (entry[0], 0, entry[2], 0))
             return True
         return False
-
-    def _returned(self, time: int) -> int:
-        """Where an entry of `time` belongs among the waiting readings."""
-        at = 0
-        while at < len(self._readings) and self._readings[at][1] <= time:
-            at += 1
-        return at
