@@ -237,6 +237,8 @@ def _argument(
         return addresses[_INTERFACE_OF.get(interface, interface.removeprefix("I"))]
     if name in ("authority", "manager") and item["type"] == "address":
         return addresses["AccessManager"]
+    if "slot" in name.lower() and item["type"] == "uint32":
+        return figures["slotSeconds"]
     if name in figures:
         return figures[name]
     if item["type"] == "tuple":
@@ -364,3 +366,21 @@ def add_switch(
 def plain_contract(address: str, name: str = "Plain") -> DeployedContract:
     """A contract without functions."""
     return DeployedContract(name, address, (), 0)
+
+
+def claim_meter(
+    rpc: RpcClient, deployment: Deployment, meter: int, household: int, mode: int
+) -> None:
+    """A household claims a meter with a fresh one-time code."""
+    registry = Contract(deployment["MeterRegistry"])
+    code: LocalAccount = Account.create()
+    send(rpc, OPERATOR, registry.call("issueClaimCode", meter, code.address))
+    wallet = development_account(household).address
+    ask = registry.call("claimDigest", meter, wallet)
+    digest = ask.read(bytes.fromhex(rpc.call(*_flat(ask.request()))[2:]))
+    signature = bytes(code.unsafe_sign_hash(digest).signature)
+    send(rpc, household, registry.call("claim", meter, mode, signature))
+
+
+def _flat(request: tuple[str, list[Any]]) -> tuple[Any, ...]:
+    return (request[0], *request[1])
