@@ -98,12 +98,14 @@ interface IMeterLedger {
     error MeterLedger_ZeroInventory();
 
     /// @notice Commits a slot. Anyone may send it; the signatures count.
-    /// @param signatures of EIP-712 SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,uint256 totalsHi,uint32 leafCount,uint64 epoch)
+    /// @param signatures of EIP-712 SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,
+    /// uint256 totalsHi,uint32 leafCount,uint64 epoch)
     function commitSlot(Commitment calldata commitment, bytes[] calldata signatures) external;
 
     /// @notice Settles one meter against a committed slot. Registers equal to the settled ones change no balance;
     /// lower ones (an older slot) are refused.
-    /// @param proof siblings from the leaf up, 96 bytes each (hash, lo, hi); @param path bit i set: the i-th sibling is on the left
+    /// @param proof siblings from the leaf up, 96 bytes each (hash, lo, hi)
+    /// @param path bit i set: the i-th sibling is on the left
     function settle(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external;
 
     /// @notice Settles many meters with one multiproof. A meter that is settled at this or a newer slot already is
@@ -111,8 +113,9 @@ interface IMeterLedger {
     /// and forward in another are refused. Gas: see forge-test/snapshots/metering.json.
     /// @param leaves ascending by meter id, at most MAX_BATCH
     /// @param proof the sibling nodes that do not follow from the leaves, in the order they are needed
-    /// @param flags one per combination, bit-packed: two bits each; see SumTree.multiRoot
-    function settleMany(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags) external;
+    /// @param flags two bits a step; see SumTree
+    function settleMany(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags)
+        external;
 
     /// @notice Burns the holder's energy against the meter's debt. Permissionless: a debt is due.
     function repayDebt(MeterId meter) external returns (uint256 debtWh);
@@ -131,9 +134,9 @@ interface IMeterLedger {
     function latestSlot() external view returns (uint64);
     function slotRecord(uint64 slot) external view returns (SlotRecord memory);
     function powerData(uint64 slot) external view returns (PowerData memory);
-    /// @notice Supply by the community's own sources since the slot before: prosumer export + DER generation + discharged.
+    /// @notice Supply by the community's own sources since the slot before: prosumer export, DER, discharged.
     function totalGeneration(uint64 slot) external view returns (uint256 wh);
-    /// @notice Draw since the slot before: consumption + charged.
+    /// @notice Draw since the slot before: consumption and charged.
     function totalConsumption(uint64 slot) external view returns (uint256 wh);
     function balance(uint64 slot) external view returns (int256 balanceWh, Condition condition);
     function settledRegisters(MeterId meter) external view returns (Registers);

@@ -54,7 +54,9 @@ interface IMeterRegistry {
     event MeterClaimed(MeterId indexed meter, uint32 indexed subscription, address indexed holder, BillingMode mode);
     event BillingModeChanged(MeterId indexed meter, BillingMode oldMode, BillingMode newMode);
     event ReleaseRequested(MeterId indexed meter, uint32 indexed subscription, uint64 changeSlot);
-    event MeterReleased(MeterId indexed meter, uint32 indexed subscription, address indexed holder, Registers atRegisters);
+    event MeterReleased(
+        MeterId indexed meter, uint32 indexed subscription, address indexed holder, Registers atRegisters
+    );
     event TermsStarted(
         MeterId indexed meter,
         uint32 indexed subscription,
@@ -88,7 +90,8 @@ interface IMeterRegistry {
     error MeterRegistry_TooManyMeters(uint256 max);
 
     /// @notice Role: OPERATOR.
-    function register(MeterId meter, EntityKind kind, uint16 feederNode, uint32 maxPowerW, bytes32 deviceKeyHash) external;
+    function register(MeterId meter, EntityKind kind, uint16 feederNode, uint32 maxPowerW, bytes32 deviceKeyHash)
+        external;
     /// @notice Role: OPERATOR. Keys keep their history in the log.
     function rotateDeviceKey(MeterId meter, bytes32 newKeyHash) external;
     /// @notice Sets the address of a fresh one-time code for a consumer, prosumer or EV that nobody holds; zero

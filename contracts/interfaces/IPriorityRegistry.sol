@@ -86,7 +86,13 @@ interface IPriorityRegistry {
     /// The relay command: `board` is to set V`pin`. command_id of the frame = switchId << 40 | sequence. `cutoffWh` is
     /// 0 while the relay is open or forced. A command may repeat the state with another cut-off.
     event RelayCommand(
-        SwitchId indexed switchId, uint32 indexed board, uint8 pin, bool closed, uint40 sequence, uint40 cutoffWh, Reason reason
+        SwitchId indexed switchId,
+        uint32 indexed board,
+        uint8 pin,
+        bool closed,
+        uint40 sequence,
+        uint40 cutoffWh,
+        Reason reason
     );
     event RelayAcknowledged(SwitchId indexed switchId, uint40 sequence, bool closed);
     event OverrideSet(SwitchId indexed switchId, address indexed authority, Override overridden, uint40 until);
@@ -119,8 +125,8 @@ interface IPriorityRegistry {
     error PriorityRegistry_LengthMismatch();
     error PriorityRegistry_FutureAcknowledgement(SwitchId switchId, uint40 sequence);
 
-    /// @notice Installs a switch, least important of its battery (critical ones above all ordinary ones). Own thresholds
-    /// of the battery no longer fit and give way to the default rule. Role: OPERATOR.
+    /// @notice Installs a switch, least important of its battery (critical ones above all ordinary ones). The battery's
+    /// own thresholds no longer fit and give way to the default rule. Role: OPERATOR.
     function addSwitch(SwitchId switchId, SwitchConfig calldata config, bool supplied) external;
     /// @notice Most important first. Role: AUTHORITY.
     function setOrder(BatteryId battery, SwitchId[] calldata order) external;
@@ -131,19 +137,20 @@ interface IPriorityRegistry {
     function approveOrder(BatteryId battery, SwitchId[] calldata order) external;
     /// @notice Thresholds in 0.01 %, by position in the order; empty = the default rule. Role: AUTHORITY.
     function setThresholds(BatteryId battery, uint16[] calldata thresholdsBps) external;
-    /// @notice How far above its threshold a switch is restored, at most MAX_RESTORE_MARGIN_BPS. A battery follows with its
-    /// next report or poke. Role: AUTHORITY.
+    /// @notice How far above its threshold a switch is restored, at most MAX_RESTORE_MARGIN_BPS. A battery follows with
+    /// its next report or poke. Role: AUTHORITY.
     function setRestoreMargin(uint16 bps) external;
     /// @notice Forces a relay until `until`, at most MAX_OVERRIDE_SECONDS ahead; None ends it. Role: AUTHORITY.
     function setOverride(SwitchId switchId, Override overridden, uint40 until) external;
-    /// @notice Anyone may send it; signatures of EIP-712 BatteryReport(uint16 battery,uint16 socBps,uint40 observedAt,uint64 epoch) count.
+    /// @notice Reports a state of charge. Anyone may send it; the signatures count.
+    /// @param signatures of EIP-712 BatteryReport(uint16 battery,uint16 socBps,uint40 observedAt,uint64 epoch)
     function reportBattery(BatteryId battery, uint16 socBps, uint40 observedAt, bytes[] calldata signatures) external;
     /// @notice Applies what time alone has made due: minimum times over, overrides expired. Permissionless.
     function poke(BatteryId battery) external;
     /// @notice Supply on or off, with the register at which the relay opens by itself (0 = none). Role: MARKET.
     function setSupply(SwitchId switchId, bool supplied, uint40 cutoffWh) external;
-    /// @notice What boards acknowledged. Role: RELAYER. Older sequences are ignored; a board that moved by itself (cut-off,
-    /// protection) is reported with the sequence it acknowledged last. What is known already changes nothing.
+    /// @notice What boards acknowledged. Role: RELAYER. Older sequences are ignored; a board that moved by itself
+    /// (cut-off, protection) is reported with the sequence it acknowledged last. What is known changes nothing.
     function acknowledge(SwitchId[] calldata ids, uint40[] calldata sequences, bool[] calldata closed) external;
 
     function switchConfig(SwitchId switchId) external view returns (SwitchConfig memory);
@@ -159,7 +166,11 @@ interface IPriorityRegistry {
     function batteryState(BatteryId battery) external view returns (BatteryState memory);
     /// @notice How many switches at the end of the order are shed.
     function shedCount(BatteryId battery) external view returns (uint256);
-    function proposal(BatteryId battery) external view returns (bytes32 orderHash, address authority, uint256 expiresAt);
+    /// @notice The order proposed last; zero if none waits.
+    function proposal(BatteryId battery)
+        external
+        view
+        returns (bytes32 orderHash, address authority, uint256 expiresAt);
     /// @notice True if `poke` would change something now.
     function pokeDue(BatteryId battery) external view returns (bool);
     function reportDigest(BatteryId battery, uint16 socBps, uint40 observedAt) external view returns (bytes32);

@@ -45,7 +45,8 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     uint256 public constant MAX_BATCH = 256;
 
     bytes32 private constant COMMITMENT_TYPEHASH = keccak256(
-        "SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,uint256 totalsHi,uint32 leafCount,uint64 epoch)"
+        "SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,uint256 totalsHi,"
+        "uint32 leafCount,uint64 epoch)"
     );
 
     /// In a settled word, above the registers: the meter owes something. Saves reading the debt where there is none.
@@ -53,11 +54,10 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
 
     // ------------------------------------------------------------------ immutables
 
-    /// @inheritdoc IMeterLedger
-    uint32 public immutable slotSeconds;
-    IOracleQuorum public immutable quorum;
-    IGridToken public immutable token;
-    IMeterRegistry public immutable registry;
+    IOracleQuorum public immutable QUORUM;
+    IGridToken public immutable TOKEN;
+    IMeterRegistry public immutable REGISTRY;
+    uint32 private immutable SLOT_SECONDS;
 
     // ------------------------------------------------------------------ storage
 
@@ -79,14 +79,14 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority, IOracleQuorum quorum_, IGridToken token_, IMeterRegistry registry_)
+    constructor(address authority, IOracleQuorum quorum, IGridToken token, IMeterRegistry registry)
         AccessManaged(authority)
         EIP712("Ohmstead MeterLedger", "1")
     {
-        quorum = quorum_;
-        token = token_;
-        registry = registry_;
-        slotSeconds = registry_.slotSeconds();
+        QUORUM = quorum;
+        TOKEN = token;
+        REGISTRY = registry;
+        SLOT_SECONDS = registry.slotSeconds();
     }
 
     // ------------------------------------------------------------------ admin
@@ -106,18 +106,17 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         uint64 latest = latestSlot;
         if (slot <= latest) revert MeterLedger_SlotNotNext(slot, latest);
         if (commitment.previousSlot != latest) revert MeterLedger_WrongPrevious(commitment.previousSlot, latest);
-        uint256 endsAt = (uint256(slot) + 1) * slotSeconds;
+        uint256 endsAt = (uint256(slot) + 1) * SLOT_SECONDS;
         if (block.timestamp < endsAt) revert MeterLedger_SlotNotOver(slot, endsAt);
         if (commitment.leafCount == 0 || commitment.root == bytes32(0)) revert MeterLedger_EmptyTree();
         Flows memory totals = commitment.totals;
         Flows memory previous = _slots[latest].totals;
         uint8 lane = totals.firstBackward(previous);
         if (lane < 8) revert MeterLedger_TotalsWentBack(lane);
-        quorum.requireQuorum(commitmentDigest(commitment), signatures);
+        QUORUM.requireQuorum(commitmentDigest(commitment), signatures);
 
         latestSlot = slot;
-        _slots[slot] =
-            SlotRecord(commitment.root, totals, latest, uint64(block.timestamp), commitment.leafCount);
+        _slots[slot] = SlotRecord(commitment.root, totals, latest, uint64(block.timestamp), commitment.leafCount);
         int256 balanceWh = totals.balanceWh(previous);
         emit SlotCommitted(
             slot, latest, commitment.root, totals, commitment.leafCount, balanceWh, FlowLib.conditionOf(balanceWh)
@@ -145,7 +144,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     {
         uint256 length = leaves.length;
         if (length > MAX_BATCH) revert MeterLedger_BatchTooLong(length, MAX_BATCH);
-        Standing[] memory standings = registry.standingsOf(_ascendingMeters(leaves));
+        Standing[] memory standings = REGISTRY.standingsOf(_ascendingMeters(leaves));
         Entry[] memory entries = new Entry[](length);
         SumTree.Node[] memory nodes = new SumTree.Node[](length);
         for (uint256 i = 0; i < length; ++i) {
@@ -160,7 +159,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         uint256 before = debtOf[meter];
         if (before == 0) return 0;
         // While there is debt there is a holder: at a release the debt leaves the meter.
-        (address holder,,,,) = registry.settlementOf(meter);
+        (address holder,,,,) = REGISTRY.settlementOf(meter);
         debtWh = _burnUpTo(holder, before);
         _setDebt(meter, before, debtWh);
     }
@@ -183,8 +182,13 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     }
 
     /// @inheritdoc IMeterLedger
+    function slotSeconds() external view returns (uint32) {
+        return SLOT_SECONDS;
+    }
+
+    /// @inheritdoc IMeterLedger
     function currentSlot() external view returns (uint64) {
-        return uint64(block.timestamp / slotSeconds);
+        return uint64(block.timestamp / SLOT_SECONDS);
     }
 
     /// @inheritdoc IMeterLedger
@@ -241,7 +245,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
                     commitment.totals.lo,
                     commitment.totals.hi,
                     commitment.leafCount,
-                    quorum.epoch()
+                    QUORUM.epoch()
                 )
             )
         );
@@ -285,7 +289,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     function _standingOf(MeterId meter) private view returns (Standing) {
         MeterId[] memory ids = new MeterId[](1);
         ids[0] = meter;
-        return registry.standingsOf(ids)[0];
+        return REGISTRY.standingsOf(ids)[0];
     }
 
     /// Begins a meter's entry and returns its leaf's node.
@@ -347,7 +351,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         uint256 inventoryDebt = inventoryDebtWh;
         if (inventoryWh != 0) deltasWh[length] = inventoryWh - int256(inventoryDebt);
 
-        uint256[] memory unmetWh = token.settleEnergy(accounts, deltasWh);
+        uint256[] memory unmetWh = TOKEN.settleEnergy(accounts, deltasWh);
         for (uint256 i = 0; i < length; ++i) {
             if (!entries[i].outdated) _close(slot, entries[i], unmetWh[i]);
         }
@@ -367,7 +371,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         if (entry.moved || entry.standing.trackSlot()) {
             emit MeterSettled(entry.meter, slot, entry.registers, entry.deltaWh, debtWh);
         }
-        if (entry.standing.changing() && registry.startTerms(entry.meter, slot, entry.registers) && debtWh != 0) {
+        if (entry.standing.changing() && REGISTRY.startTerms(entry.meter, slot, entry.registers) && debtWh != 0) {
             _setDebt(entry.meter, 0, 0);
             formerDebtOf[entry.standing.holder()] += debtWh;
             emit DebtLeftBehind(entry.meter, entry.standing.holder(), debtWh);
@@ -392,6 +396,6 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         int256[] memory deltasWh = new int256[](1);
         // Debts are far below 2^255.
         (accounts[0], deltasWh[0]) = (account, -int256(wh));
-        return token.settleEnergy(accounts, deltasWh)[0];
+        return TOKEN.settleEnergy(accounts, deltasWh)[0];
     }
 }

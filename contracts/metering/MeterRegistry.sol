@@ -40,8 +40,7 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
 
     // ------------------------------------------------------------------ immutables
 
-    /// @inheritdoc IMeterRegistry
-    uint32 public immutable slotSeconds;
+    uint32 private immutable SLOT_SECONDS;
 
     // ------------------------------------------------------------------ storage
 
@@ -54,12 +53,12 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority, uint32 slotSeconds_)
+    constructor(address authority, uint32 secondsOfSlot)
         AccessManaged(authority)
         EIP712("Ohmstead MeterRegistry", "1")
     {
-        if (slotSeconds_ == 0) revert MeterRegistry_BadSlotSeconds();
-        slotSeconds = slotSeconds_;
+        if (secondsOfSlot == 0) revert MeterRegistry_BadSlotSeconds();
+        SLOT_SECONDS = secondsOfSlot;
     }
 
     // ------------------------------------------------------------------ operator
@@ -282,8 +281,13 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
     }
 
     /// @inheritdoc IMeterRegistry
+    function slotSeconds() external view returns (uint32) {
+        return SLOT_SECONDS;
+    }
+
+    /// @inheritdoc IMeterRegistry
     function currentSlot() public view returns (uint64) {
-        return uint64(block.timestamp / slotSeconds);
+        return uint64(block.timestamp / SLOT_SECONDS);
     }
 
     /// @inheritdoc IMeterRegistry

@@ -89,16 +89,20 @@ library SumTree {
         for (uint256 step = 0; step < flags.length * 4; ++step) {
             if (read == count) (count, read, written) = (written, 0, 0);
             uint256 flag = (uint8(flags[step >> 2]) >> ((step & 3) << 1)) & 3;
-            Node memory node = nodes[read++];
+            Node memory node = nodes[read];
+            ++read;
             if (flag == BOTH) {
                 if (read == count) revert IMeterLedger.MeterLedger_BadProof();
-                node = parent(node, nodes[read++]);
+                node = parent(node, nodes[read]);
+                ++read;
             } else if (flag != PROMOTE) {
                 if (used == proof.length) revert IMeterLedger.MeterLedger_BadProof();
-                Node memory sibling = _proofNode(proof[used++]);
+                Node memory sibling = _proofNode(proof[used]);
+                ++used;
                 node = flag == LEFT ? parent(node, sibling) : parent(sibling, node);
             }
-            nodes[written++] = node;
+            nodes[written] = node;
+            ++written;
         }
         if (read == count) (count, read) = (written, 0);
         if (count != 1 || read != 0 || used != proof.length) revert IMeterLedger.MeterLedger_BadProof();

@@ -60,7 +60,7 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
 
     // ------------------------------------------------------------------ immutables
 
-    IOracleQuorum public immutable quorum;
+    IOracleQuorum public immutable QUORUM;
 
     // ------------------------------------------------------------------ storage
 
@@ -78,11 +78,11 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address manager, IOracleQuorum quorum_)
-        AccessManaged(manager)
+    constructor(address authority, IOracleQuorum quorum)
+        AccessManaged(authority)
         EIP712("Ohmstead PriorityRegistry", "1")
     {
-        quorum = quorum_;
+        QUORUM = quorum;
     }
 
     // ------------------------------------------------------------------ operator
@@ -167,7 +167,9 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
         ShedLogic.Relay memory relay = _relays[switchId];
         bool ends = overridden == Override.None;
         uint256 maxUntil = block.timestamp + MAX_OVERRIDE_SECONDS;
-        if (!ends && (until <= block.timestamp || until > maxUntil)) revert PriorityRegistry_BadOverride(until, maxUntil);
+        if (!ends && (until <= block.timestamp || until > maxUntil)) {
+            revert PriorityRegistry_BadOverride(until, maxUntil);
+        }
         relay.overridden = overridden;
         relay.overrideUntil = ends ? 0 : until;
         emit OverrideSet(switchId, msg.sender, overridden, relay.overrideUntil);
@@ -182,7 +184,7 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
         if (socBps > ShedLogic.FULL_BPS) revert PriorityRegistry_BadCharge(socBps);
         if (observedAt <= record.observedAt) revert PriorityRegistry_StaleReport(observedAt, record.observedAt);
         if (observedAt > block.timestamp) revert PriorityRegistry_FutureReport(observedAt);
-        quorum.requireQuorum(reportDigest(battery, socBps, observedAt), signatures);
+        QUORUM.requireQuorum(reportDigest(battery, socBps, observedAt), signatures);
 
         record.socBps = socBps;
         record.observedAt = observedAt;
@@ -318,7 +320,7 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
 
     /// @inheritdoc IPriorityRegistry
     function reportDigest(BatteryId battery, uint16 socBps, uint40 observedAt) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, battery, socBps, observedAt, quorum.epoch())));
+        return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, battery, socBps, observedAt, QUORUM.epoch())));
     }
 
     // ------------------------------------------------------------------ internal: relays

@@ -6,7 +6,6 @@ import {Test} from "../Test.sol";
 
 /// Oracle nodes with keys, in ascending order of address, and what they sign.
 abstract contract Signers is Test {
-    uint256 internal constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
     uint256 internal constant ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
 
     address[] internal nodes;
