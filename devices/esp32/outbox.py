@@ -110,7 +110,7 @@ class Outbox:
         return False
 
     def _settle(self, i: int, result: str) -> bool:
-        entry = self._in_flight[i][2]
+        sequence, entry = self._in_flight[i][1], self._in_flight[i][2]
         if result == "busy":
             return False
         self._in_flight.pop(i)
@@ -118,7 +118,9 @@ class Outbox:
             self._booked = max(self._booked, entry[3])
             if entry[0] == _READING and entry[2][frame.STATUS] & frame.STATUS_SPOOL_OVERFLOWED:
                 self.overflowed = 0  # the gateway knows
-        elif result == "missing_keyframe" and entry[0] == _READING:
+        elif self._keyframe_sequence == sequence:
+            self._keyframe = ()  # deltas would have nothing to count from
+        if result == "missing_keyframe" and entry[0] == _READING:
             self._keyframe = ()
             at = 0
             while at < len(self._readings) and self._readings[at][3] < entry[3]:

@@ -9,8 +9,6 @@ from typing import NamedTuple, Protocol
 
 import aiohttp
 
-_DELIVERY_TIMEOUT_S = 10.0
-
 
 class LinkError(Exception):
     """Frames may or may not have arrived; they are to be repeated. The message says why."""
@@ -61,15 +59,18 @@ class HttpLink:
 
     answers_come_later = False
 
-    def __init__(self, session: aiohttp.ClientSession, gateway: str, node_id: int) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, gateway: str, node_id: int, answer_s: float
+    ) -> None:
         self._session = session
+        self._answer_s = answer_s
         self._readings = f"{gateway}/api/readings"
         self._commands = f"{gateway}/api/nodes/{node_id}/commands"
 
     async def deliver(self, frames: Sequence[bytes]) -> Reply:
         """POST /api/readings."""
         body = b"".join(bytes([len(frame)]) + frame for frame in frames)
-        status, content = await self._post(self._readings, body, _DELIVERY_TIMEOUT_S)
+        status, content = await self._post(self._readings, body, self._answer_s)
         try:
             if status != 200:
                 raise LinkError(f"the gateway answers HTTP {status}")
@@ -84,7 +85,7 @@ class HttpLink:
 
     async def downlink(self, poll: bytes, wait_s: int) -> Sequence[bytes]:
         """POST /api/nodes/<id>/commands."""
-        status, content = await self._post(self._commands, poll, wait_s + _DELIVERY_TIMEOUT_S)
+        status, content = await self._post(self._commands, poll, wait_s + self._answer_s)
         try:
             if status == 204:
                 return ()

@@ -48,6 +48,7 @@ class Settings:
         slot_seconds: how long a quarter of an hour of the profiles lasts.
         reading_s, battery_reading_s: between readings.
         fail_safe_s: silence of the gateway after which relays fall to their fail-safe state.
+        answer_s: how long a node waits for the gateway's answer before it repeats.
         nodes: the nodes to run; None for all. A board brings its outlets' meters.
         demonstration: the tabletop battery in place of the bank.
     """
@@ -58,6 +59,7 @@ class Settings:
     reading_s: float
     battery_reading_s: float
     fail_safe_s: float
+    answer_s: float = 10.0
     nodes: frozenset[int] | None = None
     demonstration: bool = False
 
@@ -174,7 +176,8 @@ class Neighbourhood:
 
     def _link(self, node: plans.Node) -> Link:
         if node.transport == "http":
-            return HttpLink(self._session, self.settings.gateway, node.id)
+            settings = self.settings
+            return HttpLink(self._session, settings.gateway, node.id, settings.answer_s)
         line = SerialLink(self.settings.home / f"node{node.id}.tty")
         self._serial.append(line)
         return line
