@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+from aiohttp import web
+
 from devices.simulator.control import Control
 from devices.simulator.memory import DamagedMemory
 from devices.simulator.neighbourhood import (
@@ -23,14 +25,21 @@ _LOG = logging.getLogger("neighbourhood")
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.01 <= value <= 86_400:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0.01 to 86400")
     return value
 
 
 def _nodes(text: str) -> frozenset[int]:
-    return frozenset(int(part) for part in text.split(","))
+    try:
+        return frozenset(int(part) for part in text.split(","))
+    except ValueError:
+        problem = f"{text!r}: give node numbers with commas between, such as 4,12"
+        raise argparse.ArgumentTypeError(problem) from None
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -66,6 +75,15 @@ def settings_of(options: argparse.Namespace) -> Settings:
     )
 
 
+async def _control(neighbourhood: Neighbourhood, port: int | None) -> web.AppRunner | None:
+    if port is None:
+        return None
+    try:
+        return await Control(neighbourhood).serve(port)
+    except (OSError, OverflowError) as error:
+        raise NeighbourhoodError(f"--control {port}: {error}; choose another port") from error
+
+
 async def run(options: argparse.Namespace) -> None:
     """Runs until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -74,7 +92,7 @@ async def run(options: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_session() as session:
         neighbourhood = Neighbourhood(load_plan(options.plan), settings_of(options), session)
-        control = await Control(neighbourhood).serve(options.control) if options.control else None
+        control = await _control(neighbourhood, options.control)
         running = asyncio.create_task(neighbourhood.run())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
