@@ -1,5 +1,7 @@
-"""What the service answers. Energy in Wh, power in W, money in micro-rupees, prices per kWh, time in
-Unix seconds (`_ms`: milliseconds), 256-bit values as 0x hex.
+"""What the service answers.
+
+Energy in Wh, power in W, money in micro-rupees, prices per kWh, time in Unix seconds (`_ms`:
+milliseconds), 256-bit values as 0x hex.
 """
 
 from __future__ import annotations
@@ -300,7 +302,7 @@ class EventPage(Answer):
 
 
 class PowerFlows(Answer):
-    """Power now, W. Battery: positive gives; grid: positive gives; unknown: what no meter explains."""
+    """Power now, W. Battery and grid: positive gives; unknown: drawn, and no meter says whence."""
 
     solar: int
     prosumer_export: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import relay_acks
+from backend.telemetry.tables import commands, relay_acks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,9 @@ def latest(connection: sa.Connection) -> dict[tuple[int, int], Contact]:
 def count(connection: sa.Connection) -> int:
     """How many acknowledgements ever came."""
     return connection.execute(sa.select(sa.func.max(relay_acks.c.id))).scalar_one() or 0
+
+
+def count_commands(connection: sa.Connection, reason: str) -> int:
+    """How many commands were issued for a reason (`shed`, `restored`, ...)."""
+    statement = sa.select(sa.func.count()).where(commands.c.reason == reason)
+    return int(connection.execute(statement.select_from(commands)).scalar_one())

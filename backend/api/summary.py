@@ -1,0 +1,167 @@
+"""The microgrid at a glance, made at most once a second however many look."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from backend.api import schemas
+from backend.api.price_reader import read_price
+from backend.api.relay_reader import RelayReader
+from backend.api.slot_reader import SlotReader
+from backend.chain.context import ChainContext
+from backend.chain.rpc import NodeUnreachableError, RpcError
+from backend.oracle.registers import EntityKind
+from backend.telemetry import contacts, events, nodes, readings, slots, terms
+from backend.telemetry.store import Store
+
+_FRESH_S = 0.9
+_DAY_SLOTS = 96
+_NO_BATTERY = 0xFFFF
+
+
+class SummaryReader:
+    """Reads the summary. What the chain alone knows is as it was last while it is out of reach."""
+
+    def __init__(
+        self,
+        store: Store,
+        chain: ChainContext,
+        slot_reader: SlotReader,
+        relay_reader: RelayReader,
+        stale_after_s: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._chain = chain
+        self._slots = slot_reader
+        self._relays = relay_reader
+        self._stale_after_s = stale_after_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._made: tuple[float, schemas.Summary] | None = None
+        self._price: schemas.Price | None = None
+
+    def read(self) -> schemas.Summary:
+        """The summary, at most 0.9 s old."""
+        with self._lock:
+            if self._made is None or time.monotonic() - self._made[0] > _FRESH_S:
+                self._made = (time.monotonic(), self._make())
+            return self._made[1]
+
+    def _make(self) -> schemas.Summary:
+        now = self._clock()
+        seconds = self._chain.deployment.slot_seconds
+        since_ms = int((now - self._stale_after_s) * 1000)
+        day = self._slots.page(_DAY_SLOTS, None).slots
+        with self._store.read() as connection:
+            powers = readings.powers_by_kind(connection, since_ms)
+            soc_bp, battery_wh = _battery(connection)
+            counts = _counts(connection)
+            meters = _meters(connection, since_ms)
+            suspended = terms.where(connection, suspended=True)
+        committed = [slot for slot in day if slot.state == "committed"]
+        return schemas.Summary(
+            at_ms=int(now * 1000),
+            slot_seconds=seconds,
+            current_slot=int(now) // seconds,
+            slot_progress=round(now % seconds / seconds, 4),
+            power_w=power_flows(powers),
+            soc_bp=soc_bp,
+            battery_wh=battery_wh,
+            price=self._read_price(now),
+            latest_slot=committed[0] if committed else (day[0] if day else None),
+            counts=counts,
+            meters=meters,
+            relays=self._read_relays(),
+            today=[_slot_energy(slot) for slot in reversed(day)],
+            suspended=suspended,
+        )
+
+    def _read_price(self, now: float) -> schemas.Price | None:
+        with suppress(NodeUnreachableError, RpcError):
+            self._price = read_price(self._chain, now)
+        return self._price
+
+    def _read_relays(self) -> list[schemas.Relay]:
+        try:
+            return self._relays.relays()
+        except (NodeUnreachableError, RpcError):
+            return []
+
+
+def power_flows(powers: Iterable[tuple[int, int]]) -> schemas.PowerFlows:
+    """The flow picture from (EntityKind, power into the node in W) of meters that are heard."""
+    solar = feed_in = battery = grid = consumption = 0
+    for kind, power_w in powers:
+        if kind == EntityKind.DER:
+            solar += max(-power_w, 0)
+            consumption += max(power_w, 0)
+        elif kind in (EntityKind.BATTERY, EntityKind.EV):
+            battery -= power_w
+        elif kind == EntityKind.GRID:
+            grid += power_w
+        else:
+            consumption += max(power_w, 0)
+            feed_in += max(-power_w, 0)
+    given = solar + feed_in + battery + grid
+    return schemas.PowerFlows(
+        solar=solar,
+        prosumer_export=feed_in,
+        battery=battery,
+        grid=grid,
+        consumption=consumption,
+        unknown=consumption - given,
+    )
+
+
+def _slot_energy(slot: schemas.Slot) -> schemas.SlotEnergy:
+    energy = slot.energy
+    return schemas.SlotEnergy(
+        slot=slot.slot,
+        consumption_wh=energy.consumption_wh,
+        solar_wh=energy.der_generation_wh + energy.prosumer_export_wh,
+        battery_wh=energy.discharged_wh - energy.charged_wh,
+        grid_wh=energy.grid_import_wh - energy.grid_export_wh,
+    )
+
+
+def _battery(connection: sa.Connection) -> tuple[int | None, int | None]:
+    """Charge of the first battery that decides about shedding, 0.01 %, and what it holds, Wh."""
+    deciding = [n for n in nodes.all_nodes(connection).values() if n.battery_id is not None]
+    for node in sorted(deciding, key=lambda node: node.battery_id or 0):
+        newest = readings.latest_of(connection, node.node_id)
+        if newest is not None and newest.soc_bp != _NO_BATTERY:
+            capacity = node.capacity_wh
+            held = newest.soc_bp * capacity // 10_000 if capacity is not None else None
+            return newest.soc_bp, held
+    return None, None
+
+
+def _counts(connection: sa.Connection) -> schemas.Counts:
+    return schemas.Counts(
+        slots_committed=slots.count_committed(connection),
+        settlements=events.count(connection, "MeterLedger", "MeterSettled"),
+        sheds=contacts.count_commands(connection, "shed"),
+        acknowledgements=contacts.count(connection),
+        readings=readings.count_booked(connection),
+    )
+
+
+def _meters(connection: sa.Connection, since_ms: int) -> schemas.MeterCounts:
+    metering = [node for node in nodes.all_nodes(connection).values() if node.kind]
+    heard = nodes.statuses(connection)
+    return schemas.MeterCounts(
+        total=len(metering),
+        stale=sum(is_stale(heard, node.node_id, since_ms) for node in metering),
+    )
+
+
+def is_stale(heard: dict[int, nodes.NodeStatus], node_id: int, since_ms: int) -> bool:
+    """True if nothing has been accepted from a node since `since_ms`."""
+    status = heard.get(node_id)
+    return status is None or status.last_seen_ms < since_ms
