@@ -17,6 +17,18 @@ export default defineConfig({
   build: {
     outDir: "dist",
     sourcemap: true,
+    // Libraries change less often than pages: browsers keep them apart. viem and wagmi are what is large.
+    chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "chain", test: /node_modules[\\/](viem|wagmi|@wagmi|ox|abitype|@noble|@scure)[\\/]/ },
+            { name: "vendor", test: /node_modules/ },
+          ],
+        },
+      },
+    },
   },
   test: {
     environment: "jsdom",

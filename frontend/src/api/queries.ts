@@ -9,7 +9,6 @@ import type {
   Health,
   LeafProof,
   Meter,
-  MeterAccount,
   PriceHistory,
   QuarantineEntry,
   Reading,
@@ -31,7 +30,6 @@ export const keys = {
   history: (account: string) => ["chain-events", "history", account.toLowerCase()] as const,
   events: (name: string) => ["chain-events", name] as const,
   readings: (meter: number, span: number) => ["readings", meter, span] as const,
-  account: (meter: number) => ["account", meter] as const,
   access: (meter: number) => ["access", meter] as const,
   quarantine: ["quarantine"] as const,
 };
@@ -105,13 +103,6 @@ export const useReadings = (meter: number | undefined, spanSeconds: number, toke
     },
     enabled: meter !== undefined && token !== null,
     placeholderData: keepPreviousData,
-  });
-
-export const useMeterAccount = (meter: number | undefined, token: string | null) =>
-  useQuery({
-    queryKey: keys.account(meter ?? 0),
-    queryFn: ({ signal }) => request<MeterAccount>(`/api/meters/${meter}/account`, { signal, token }),
-    enabled: meter !== undefined && token !== null,
   });
 
 export const useAccessLog = (meter: number | undefined, token: string | null) =>

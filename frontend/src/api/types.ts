@@ -32,7 +32,7 @@ export interface Flows {
 }
 
 export type Condition = "balanced" | "surplus" | "deficit";
-export type SlotState = "closed" | "signed" | "sent" | "committed";
+export type SlotState = "closed" | "signed" | "sent" | "committed" | "refused" | "superseded";
 
 export interface Slot {
   slot: number;
@@ -48,7 +48,7 @@ export interface Slot {
   state: SlotState;
   transaction: Hex | null;
   block: number | null;
-  closed_ms: number | null;
+  closed_ms: number;
   settled_at: number | null;
 }
 
@@ -80,18 +80,19 @@ export interface Relay {
   acknowledged_closed: boolean;
   shed: boolean;
   supplied: boolean;
-  override: string | null;
+  override: "force_open" | "force_closed" | null;
   override_until: number | null;
   cutoff_wh: number | null;
   reason: string;
   pending: boolean;
+  /** 0 is the most important of its battery. */
   position: number | null;
   threshold_bps: number | null;
   request_id: number | null;
 }
 
 export interface BatteryStatus {
-  battery_id?: number;
+  battery_id: number | null;
   soc_bp: number | null;
   observed_at: number | null;
 }
@@ -100,6 +101,7 @@ export interface RelayOverview {
   battery: BatteryStatus;
   order: Record<string, number[] | undefined>;
   thresholds_bps: Record<string, number[] | undefined>;
+  restore_margin_bps: number;
   relays: Relay[];
 }
 
@@ -141,9 +143,11 @@ export interface Summary {
 
 export interface Health {
   status: "ok" | "degraded";
-  chain: { id: number; block: number; synced: boolean; lag_s: number };
+  chain: { id: number; block: number | null; synced: boolean; lag_s: number | null };
   store: string;
   oracle: { signers_up: number; threshold: number; outbox_pending: number };
+  /** What does not work, a sentence each. */
+  problems: string[];
   version: string;
 }
 
@@ -173,7 +177,6 @@ export interface Registers {
 
 export interface Reading extends Registers {
   measured_at: number;
-  power_w?: number | null;
 }
 
 export interface AccessEntry {
@@ -183,34 +186,14 @@ export interface AccessEntry {
   what: string;
 }
 
-export interface Bill {
-  bill_id: number;
-  issued_at: number;
-  due_at: number;
-  consumed_wh: number;
-  exported_wh: number;
-  charge_micro_inr: number;
-  credit_micro_inr: number;
-  paid: boolean;
-}
-
-export interface MeterAccount {
-  meter_id: number;
-  registers: Registers | null;
-  settled_registers: Registers | null;
-  debt_wh: number;
-  mode: MeterMode;
-  suspended: boolean;
-  bills: Bill[];
-}
-
 export interface ChainEvent {
   name: string;
-  contract?: string;
+  contract: string;
   args: Record<string, unknown>;
   transaction: Hex;
   block: number;
-  at?: number | null;
+  at: number;
+  log_index: number;
 }
 
 export interface EventPage {
@@ -220,7 +203,7 @@ export interface EventPage {
 
 export interface LeafProof {
   slot: number;
-  leaf: { meter: number; kind: number | string; registers: Registers; packed: Hex; salt: Hex };
+  leaf: { meter: number; kind: MeterKind; registers: Registers; packed: Hex; salt: Hex };
   siblings: { hash: Hex; lo: Hex; hi: Hex; left: boolean }[];
   path: Hex;
   root: Hex;
@@ -238,6 +221,7 @@ export interface QuarantineEntry {
 
 export interface Challenge {
   message: string;
+  expires_at: number;
 }
 
 export interface Session {

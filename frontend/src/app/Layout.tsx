@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { Suspense, useEffect, useRef } from "react";
 import { NavLink, Outlet, useLocation } from "react-router-dom";
 
 import { useHealth } from "../api/queries";
@@ -9,12 +9,13 @@ import { Notice } from "../ui/Notice";
 import { viewerZone } from "../units/time";
 import { ChainBanner } from "../wallet/ChainBanner";
 import { WalletButton } from "../wallet/WalletButton";
+import { PageBoundary } from "./PageBoundary";
 import { useService } from "./service";
 import { ThemeToggle } from "./ThemeToggle";
 
 const PAGES: { to: string; label: string; icon: IconName }[] = [
-  { to: "/", label: "Home", icon: "bolt" },
-  { to: "/resident", label: "Resident", icon: "home" },
+  { to: "/", label: "Home", icon: "home" },
+  { to: "/resident", label: "Resident", icon: "person" },
   { to: "/authority", label: "Authority", icon: "list" },
   { to: "/operator", label: "Operator", icon: "sliders" },
   { to: "/audit", label: "Audit", icon: "shield" },
@@ -24,6 +25,7 @@ const LIVE_TEXT = { connecting: "connecting", live: "live", reconnecting: "recon
 
 export function Layout() {
   const { chain } = useService();
+  const { pathname } = useLocation();
   return (
     <div className="frame">
       <a className="skip-link" href="#main">Skip to the content</a>
@@ -50,7 +52,11 @@ export function Layout() {
       <main id="main" tabIndex={-1} className="main">
         <Degraded />
         <FocusOnNavigation />
-        <Outlet />
+        <PageBoundary key={pathname.split("/")[1]}>
+          <Suspense fallback={<p className="placeholder" role="status">Loading the page…</p>}>
+            <Outlet />
+          </Suspense>
+        </PageBoundary>
       </main>
       <footer className="footer">
         <span>{`${chain.name} · chain ${chain.id}`}</span>
@@ -78,9 +84,7 @@ function Degraded() {
   if (data?.status !== "degraded") return null;
   return (
     <Notice tone="warn" testId="degraded">
-      {data.chain.synced
-        ? `The service runs with less than all its parts: ${data.oracle.signers_up} oracle nodes are up, ${data.oracle.threshold} are needed.`
-        : `The service is ${data.chain.lag_s} s behind the chain. What you see may be old; balances are read from the chain itself.`}
+      {`Not all of the service works at the moment. ${data.problems.join(" ")} Balances are read from the chain itself.`}
     </Notice>
   );
 }

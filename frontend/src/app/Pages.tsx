@@ -1,11 +1,14 @@
+import { lazy } from "react";
 import { Link, Route, Routes } from "react-router-dom";
 
-import { AuditPage } from "../pages/audit/AuditPage";
-import { AuthorityPage } from "../pages/authority/AuthorityPage";
 import { HomePage } from "../pages/home/HomePage";
-import { OperatorPage } from "../pages/operator/OperatorPage";
-import { ResidentPage } from "../pages/resident/ResidentPage";
 import { Layout } from "./Layout";
+
+// What most visits do not open is loaded when it is.
+const ResidentPage = lazy(async () => ({ default: (await import("../pages/resident/ResidentPage")).ResidentPage }));
+const AuthorityPage = lazy(async () => ({ default: (await import("../pages/authority/AuthorityPage")).AuthorityPage }));
+const OperatorPage = lazy(async () => ({ default: (await import("../pages/operator/OperatorPage")).OperatorPage }));
+const AuditPage = lazy(async () => ({ default: (await import("../pages/audit/AuditPage")).AuditPage }));
 
 export function Pages() {
   return (

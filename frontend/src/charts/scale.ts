@@ -1,7 +1,7 @@
 /** Round numbers for a chart's axis. */
 
 /** At most `count` + 1 round ticks that cover `low`..`high` and contain 0. */
-export function ticks(low: number, high: number, count = 4): number[] {
+export function ticks(low: number, high: number, count = 5): number[] {
   const bottom = Math.min(0, low);
   const top = Math.max(0, high);
   const span = top - bottom;
@@ -18,7 +18,7 @@ export function ticks(low: number, high: number, count = 4): number[] {
 function roundStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
   const unit = rough / power;
-  const round = unit <= 1 ? 1 : unit <= 2 ? 2 : unit <= 5 ? 5 : 10;
+  const round = unit <= 1 ? 1 : unit <= 2 ? 2 : unit <= 2.5 ? 2.5 : unit <= 5 ? 5 : 10;
   return round * power;
 }
 

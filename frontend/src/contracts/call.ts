@@ -1,6 +1,6 @@
 /** Reading from and preparing calls to the community's contracts, typed by their ABIs. */
 
-import { useQuery } from "@tanstack/react-query";
+import { skipToken, useQuery } from "@tanstack/react-query";
 import type { Abi, Address, ContractFunctionArgs, ContractFunctionName, ContractFunctionReturnType, PublicClient } from "viem";
 import { usePublicClient } from "wagmi";
 
@@ -33,7 +33,7 @@ export function contractCall<
 ): ContractCall {
   return {
     address: addressOf(config, name),
-    abi: ABIS[name] as Abi,
+    abi: ABIS[name],
     functionName,
     args: args as readonly unknown[],
     ...(value === undefined ? {} : { value }),
@@ -59,7 +59,7 @@ export function useReader(): Reader {
   const { config } = useService();
   const client = usePublicClient();
   if (!client) throw new Error("no client for the configured chain");
-  return reader(client as PublicClient, config);
+  return reader(client, config);
 }
 
 /** One view of a contract, kept current by live notices. `null` arguments: not yet known, so not asked. */
@@ -71,8 +71,7 @@ export function useRead<Name extends ContractName, Fn extends ContractFunctionNa
   const read = useReader();
   return useQuery({
     queryKey: [CHAIN_READ, name, functionName, (args as readonly unknown[] | null)?.map(String)],
-    queryFn: () => read(name, functionName, args as ContractFunctionArgs<Abis[Name], Viewing, Fn>),
-    enabled: args !== null,
+    queryFn: args === null ? skipToken : () => read(name, functionName, args),
   });
 }
 

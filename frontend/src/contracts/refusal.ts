@@ -74,8 +74,9 @@ function explainRevert(error: ContractFunctionRevertedError): string {
 
 function decodeRevert(data: Hex): string | null {
   try {
-    const { errorName, args } = decodeErrorResult({ abi: errorsAbi, data });
-    return sentenceOf(errorName, (args as readonly unknown[] | undefined) ?? []);
+    // Errors without arguments come without `args`.
+    const { errorName, args }: { errorName: string; args?: readonly unknown[] } = decodeErrorResult({ abi: errorsAbi, data });
+    return sentenceOf(errorName, args ?? []);
   } catch {
     return null;
   }

@@ -35,7 +35,7 @@ export function readClaimCode(text: string): Hex {
   const compact = text.replace(/[\s\-–—.]/g, "");
   if (compact === "") throw new BadClaimCode("Enter the one-time code from the operator.");
   const hex = /^(?:0x)?([0-9a-fA-F]{64})$/.exec(compact);
-  const key = hex?.[1] ? (`0x${hex[1].toLowerCase()}` as Hex) : decodeKey(compact.toUpperCase());
+  const key: Hex = hex?.[1] ? `0x${hex[1].toLowerCase()}` : decodeKey(compact.toUpperCase());
   try {
     privateKeyToAddress(key);
   } catch {
@@ -75,8 +75,8 @@ export function signClaim(key: Hex, domain: ClaimDomain, message: ClaimMessage):
 
 function decodeKey(text: string): Hex {
   const symbols = text.replaceAll("O", "0").replaceAll(/[IL]/g, "1");
-  const stranger = [...symbols].find((symbol) => !ALPHABET.includes(symbol));
-  if (stranger) throw new BadClaimCode(`A code has no “${stranger}”. Compare it group by group.`);
+  const stranger = /[^0-9A-HJKMNP-TV-Z]/u.exec(symbols)?.[0];
+  if (stranger !== undefined) throw new BadClaimCode(`A code has no “${stranger}”. Compare it group by group.`);
   if (symbols.length !== SYMBOLS) {
     throw new BadClaimCode(
       `A code has ${SYMBOLS} letters in ${SYMBOLS / 4} groups of four; this one has ${symbols.length}.`,

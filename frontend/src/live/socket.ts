@@ -55,14 +55,14 @@ export function follow(socket: Socket, queries: QueryClient, onState: (state: Li
     summary: (summary: Summary) => { queries.setQueryData(keys.summary, summary); },
     slot: (slot: Slot) => {
       queries.setQueryData(keys.slot(slot.slot), slot);
-      refresher.mark("slots", CHAIN_READ, "account", "readings");
+      refresher.mark("slots", CHAIN_READ, "readings");
     },
     relay: (relay: Relay) => {
       queries.setQueryData<RelayOverview>(keys.relays, (old) => old && { ...old, relays: withRelay(old.relays, relay) });
       queries.setQueryData<Summary>(keys.summary, (old) => old && { ...old, relays: withRelay(old.relays, relay) });
       refresher.mark("relays");
     },
-    chain: () => { refresher.mark(CHAIN_READ, "chain-events", "account", "prices", "meters", "relays", "access"); },
+    chain: () => { refresher.mark(CHAIN_READ, "chain-events", "prices", "meters", "relays", "access"); },
     health: () => { refresher.mark("health"); },
     reading: () => { refresher.mark("readings"); },
   };

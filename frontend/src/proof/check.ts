@@ -5,7 +5,6 @@ import type { Hex } from "viem";
 import type { LeafProof } from "../api/types";
 import {
   climb,
-  ENTITY_KINDS,
   type EntityKind,
   MalformedProof,
   packRegisters,
@@ -80,13 +79,13 @@ function packStep(proof: LeafProof, packed: bigint): CheckStep {
 }
 
 function kindStep(proof: LeafProof, chain: ChainFacts): CheckStep {
-  const claimed = typeof proof.leaf.kind === "number" ? ENTITY_KINDS[proof.leaf.kind] : proof.leaf.kind.toLowerCase();
+  const claimed = proof.leaf.kind;
   const ok = claimed === chain.kind;
   return {
     title: "Ask the chain what kind of meter this is",
     detail: ok
       ? `The registry says ${chain.kind}; this decides which sums the registers enter.`
-      : `The service says ${claimed ?? "nothing"}, the registry says ${chain.kind}.`,
+      : `The service says ${claimed}, the registry says ${chain.kind}.`,
     ok,
   };
 }

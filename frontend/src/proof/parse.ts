@@ -3,7 +3,7 @@
 import { isHex } from "viem";
 
 import type { LeafProof } from "../api/types";
-import { MalformedProof, REGISTER_NAMES } from "./sumTree";
+import { ENTITY_KINDS, MalformedProof, REGISTER_NAMES } from "./sumTree";
 
 /** Longest path that a tree of MAX_METERS leaves can have, with room. */
 const MAX_LEVELS = 64;
@@ -16,7 +16,7 @@ export function parseProof(value: unknown): LeafProof {
   const leaf = proof.leaf as Partial<LeafProof["leaf"]> | undefined;
   need(typeof leaf === "object", "leaf");
   need(isWhole(leaf?.meter), "leaf.meter");
-  need(typeof leaf?.kind === "number" || typeof leaf?.kind === "string", "leaf.kind");
+  need(ENTITY_KINDS.some((kind) => kind === leaf?.kind), "leaf.kind");
   need(isHex(leaf?.packed), "leaf.packed");
   need(isHex(leaf?.salt), "leaf.salt");
   for (const name of REGISTER_NAMES) need(isWhole(leaf?.registers?.[name]), `leaf.registers.${name}`);

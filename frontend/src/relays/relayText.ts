@@ -21,19 +21,10 @@ export function relayWords(relay: Relay): RelayWords {
   };
 }
 
-/** None of the service's words for "no override" counts as one. */
-export function overrideOf(relay: Relay): "force_open" | "force_closed" | null {
-  const text = (relay.override ?? "").toLowerCase().replaceAll(/[^a-z]/g, "");
-  if (text === "forceopen" || text === "open") return "force_open";
-  if (text === "forceclosed" || text === "closed") return "force_closed";
-  return null;
-}
-
 function reasonOf(relay: Relay): string {
-  const override = overrideOf(relay);
-  if (override) {
+  if (relay.override) {
     const until = relay.override_until ? ` until ${formatClock(relay.override_until)}` : "";
-    return `forced ${override === "force_closed" ? "on" : "off"} by the authority${until}`;
+    return `forced ${relay.override === "force_closed" ? "on" : "off"} by the authority${until}`;
   }
   if (!relay.supplied) return "no supply: nobody has asked for it, or its account is suspended";
   if (relay.shed) {

@@ -35,7 +35,7 @@ export function TransactionProvider({ children }: { children: ReactNode }) {
   const refresh = useCallback(
     () =>
       Promise.all(
-        [CHAIN_READ, "chain-events", "account", "relays", "prices", "meters"].map((key) =>
+        [CHAIN_READ, "chain-events", "relays", "prices", "meters"].map((key) =>
           queries.invalidateQueries({ queryKey: [key] }),
         ),
       ),

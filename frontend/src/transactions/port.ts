@@ -44,7 +44,7 @@ export function wagmiPort(client: PublicClient, wallet: () => Promise<WalletClie
           to: mined.to,
           data: mined.input,
           value: mined.value,
-          blockNumber: mined.blockNumber ?? undefined,
+          blockNumber: mined.blockNumber,
         });
       } catch (error) {
         return error;

@@ -1,7 +1,9 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
 
+import { ApiError } from "../api/client";
 import { explain, isRefusedByPerson } from "../contracts/refusal";
+import { useNow } from "../ui/useNow";
 import { forgetSession, signIn, storedSession, type StoredSession } from "./session";
 import { useSigner, useWallet } from "./useWallet";
 
@@ -16,11 +18,12 @@ interface SessionValue {
 }
 
 const SessionContext = createContext<SessionValue | null>(null);
-const PRIVATE_KEYS = ["readings", "account", "access", "quarantine"];
+const PRIVATE_KEYS = ["readings", "access", "quarantine"];
 
 export function SessionProvider({ children }: { children: ReactNode }) {
   const { address } = useWallet();
   const signer = useSigner();
+  const now = useNow(30_000);
   const queries = useQueryClient();
   const [latest, setLatest] = useState<StoredSession | null>(null);
   const [signingIn, setSigningIn] = useState(false);
@@ -29,9 +32,9 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   // Of another account, or none: what is stored for this one, if anything.
   const session = useMemo(() => {
     if (!address) return null;
-    if (latest?.account === address) return latest;
-    return storedSession(window.sessionStorage, address, Date.now() / 1000);
-  }, [address, latest]);
+    if (latest?.account === address && latest.expires_at > now / 1000) return latest;
+    return storedSession(window.sessionStorage, address, now / 1000);
+  }, [address, latest, now]);
 
   const begin = useCallback(async () => {
     if (!address) return;
@@ -56,6 +59,16 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     setLatest(null);
     for (const key of PRIVATE_KEYS) queries.removeQueries({ queryKey: [key] });
   }, [address, queries]);
+
+  // The service restarted or ended the session: ask for a new signature instead of showing errors.
+  useEffect(
+    () =>
+      queries.getQueryCache().subscribe((event) => {
+        if (event.type !== "updated" || event.action.type !== "error") return;
+        if (event.action.error instanceof ApiError && event.action.error.status === 401) forget();
+      }),
+    [queries, forget],
+  );
 
   const value = useMemo(
     () => ({ token: session?.token ?? null, signingIn, problem, signIn: begin, forget }),

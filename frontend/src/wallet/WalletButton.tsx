@@ -13,8 +13,9 @@ import { useWallet } from "./useWallet";
 /** Connects a wallet, or shows the connected one and lets go of it. */
 export function WalletButton() {
   const wallet = useWallet();
-  const [open, setOpen] = useState(false);
-  const label = wallet.address ? `${wallet.address.slice(0, 6)}…${wallet.address.slice(-4)}` : "Connect wallet";
+  // Open for the state it was opened in: connecting or letting go closes it.
+  const [openFor, setOpenFor] = useState<boolean | null>(null);
+  const close = () => { setOpenFor(null); };
   return (
     <>
       <button
@@ -22,25 +23,27 @@ export function WalletButton() {
         className={`button button--small ${wallet.connected ? "button--quiet" : ""}`}
         data-testid={wallet.connected ? "wallet-account" : "connect-wallet"}
         data-address={wallet.address}
-        aria-label={wallet.address ? `Wallet ${wallet.address}` : undefined}
-        onClick={() => { setOpen(true); }}
+        aria-label={wallet.address ? `Wallet ${wallet.address}` : "Connect wallet"}
+        onClick={() => { setOpenFor(wallet.connected); }}
       >
         <Icon name="wallet" />
-        <span>{label}</span>
+        {wallet.address ? (
+          <span>{`${wallet.address.slice(0, 6)}…${wallet.address.slice(-4)}`}</span>
+        ) : (
+          <span>
+            Connect<span className="wide-only"> wallet</span>
+          </span>
+        )}
         {wallet.demo && <span className="demo-mark" data-testid="demo-mark">demo</span>}
       </button>
-      <Dialog title={wallet.connected ? "Your wallet" : "Connect a wallet"} open={open} onClose={() => { setOpen(false); }} testId="wallet-dialog">
-        {wallet.connected ? (
-          <Connected onDone={() => { setOpen(false); }} />
-        ) : (
-          <WalletList onDone={() => { setOpen(false); }} />
-        )}
+      <Dialog title={wallet.connected ? "Your wallet" : "Connect a wallet"} open={openFor === wallet.connected} onClose={close} testId="wallet-dialog">
+        {wallet.connected ? <Connected /> : <WalletList />}
       </Dialog>
     </>
   );
 }
 
-function Connected({ onDone }: { onDone: () => void }) {
+function Connected() {
   const wallet = useWallet();
   const { mutate: disconnect } = useDisconnect();
   return (
@@ -55,7 +58,7 @@ function Connected({ onDone }: { onDone: () => void }) {
           type="button"
           className="button button--quiet"
           data-testid="disconnect-wallet"
-          onClick={() => { disconnect({}, { onSettled: onDone }); }}
+          onClick={() => { disconnect({}); }}
         >
           Disconnect
         </button>
@@ -64,11 +67,11 @@ function Connected({ onDone }: { onDone: () => void }) {
   );
 }
 
-function WalletList({ onDone }: { onDone: () => void }) {
+function WalletList() {
   const { config } = useService();
   const connectors = useConnectors();
   const { mutate: connect, error, isPending } = useConnect();
-  const choose = (connector: Connector) => { connect({ connector }, { onSuccess: onDone }); };
+  const choose = (connector: Connector) => { connect({ connector }); };
   const found = connectors.filter((connector) => connector.type !== DEMO_TYPE);
   const demo = config.demo_wallets ?? [];
 
@@ -103,9 +106,12 @@ function WalletList({ onDone }: { onDone: () => void }) {
               const connector = connectors.find((one) => one.id === demoConnectorId(wallet));
               return connector ? (
                 <li key={connector.uid}>
-                  <button type="button" className="wallets__one wallets__one--demo" disabled={isPending} data-testid={`demo-wallet-${wallet.role}`} onClick={() => { choose(connector); }}>
+                  <button type="button" className="wallets__one wallets__one--demo" disabled={isPending} data-testid={`demo-wallet-${slug(wallet.name)}`} onClick={() => { choose(connector); }}>
                     <Icon name="person" />
-                    <span>{wallet.name}</span>
+                    <span>
+                      {wallet.name}
+                      {wallet.meters?.length ? <span className="muted small">{` · meter ${wallet.meters.join(", ")}`}</span> : null}
+                    </span>
                     <span className="demo-mark">demo</span>
                   </button>
                 </li>
@@ -122,3 +128,6 @@ function WalletList({ onDone }: { onDone: () => void }) {
     </div>
   );
 }
+
+/** `House C2` -> `house-c2`. */
+const slug = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");

@@ -32,7 +32,7 @@ export function demoConnector(wallet: DemoWallet, chain: Chain) {
     id,
     name: wallet.name,
     type: DEMO_TYPE,
-    async connect<withCapabilities extends boolean = false>(parameters?: { withCapabilities?: withCapabilities | boolean }) {
+    async connect(parameters) {
       await config.storage?.setItem(CONNECTED_KEY, id);
       const accounts = parameters?.withCapabilities ? [{ address: account.address, capabilities: {} }] : [account.address];
       // wagmi's conditional type cannot be met without an assertion.
@@ -43,7 +43,7 @@ export function demoConnector(wallet: DemoWallet, chain: Chain) {
     },
     getAccounts: () => Promise.resolve([account.address]),
     getChainId: () => Promise.resolve(chain.id),
-    getProvider: () => Promise.resolve({ request: client.request as EIP1193RequestFn }),
+    getProvider: () => Promise.resolve({ request: client.request }),
     getClient: () => Promise.resolve(client),
     async isAuthorized() {
       return (await config.storage?.getItem(CONNECTED_KEY)) === id;

@@ -1,5 +1,6 @@
 import { useState } from "react";
 
+import { ApiError } from "../../api/client";
 import { fetchProof } from "../../api/queries";
 import type { LeafProof } from "../../api/types";
 import { useReader, useReads } from "../../contracts/call";
@@ -23,7 +24,7 @@ interface Checked {
 /** A household's own check that its line is in a slot: computed here, compared with the chain. */
 export function LeafCheck({ slot }: { slot: number | null }) {
   const { address } = useWallet();
-  const { token } = useSession();
+  const { token, forget } = useSession();
   const read = useReader();
   const meters = useReads(["meters-of", address], (ask) => (address ? ask("MeterRegistry", "metersOf", [address]) : Promise.resolve([])), address !== undefined);
   const [chosen, setChosen] = useState<number | null>(null);
@@ -52,6 +53,7 @@ export function LeafCheck({ slot }: { slot: number | null }) {
       });
       setChecked({ proof, result });
     } catch (error) {
+      if (error instanceof ApiError && error.status === 401) forget();
       setProblem(explain(error));
     } finally {
       setWorking(false);

@@ -5,7 +5,7 @@ import type { Relay } from "../../api/types";
 import { useService } from "../../app/service";
 import { contractCall } from "../../contracts/call";
 import { OVERRIDES } from "../../contracts/deployment";
-import { overrideOf, relayWords } from "../../relays/relayText";
+import { relayWords } from "../../relays/relayText";
 import { RelayState } from "../../relays/RelayState";
 import { useBusy, useTransact } from "../../transactions/context";
 import { Card } from "../../ui/Card";
@@ -53,9 +53,9 @@ export function Overrides({ relays }: { relays: readonly Relay[] }) {
         </label>
       }
     >
-      <ul className="relays">
+      <ul className="overrides">
         {relays.map((relay) => (
-          <li key={relay.switch_id} className="relays__one" data-testid={`override-${relay.switch_id}`}>
+          <li key={relay.switch_id} className="relays__one overrides__one" data-testid={`override-${relay.switch_id}`}>
             <span className="relays__name">{relay.label || `Switch ${relay.switch_id}`}</span>
             <RelayState relay={relay} />
             <span className="relays__reason">{relayWords(relay).reason}</span>
@@ -66,7 +66,7 @@ export function Overrides({ relays }: { relays: readonly Relay[] }) {
               <button type="button" className="button button--quiet button--small" disabled={busy} data-testid={`force-off-${relay.switch_id}`} onClick={() => set(relay, "force_open")}>
                 Force off
               </button>
-              {overrideOf(relay) && (
+              {relay.override && (
                 <button type="button" className="button button--small" disabled={busy} data-testid={`end-override-${relay.switch_id}`} onClick={() => set(relay, "none")}>
                   End now
                 </button>

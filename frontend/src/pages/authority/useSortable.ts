@@ -78,11 +78,19 @@ export function useSortable({ count, nameOf, onMove }: Options): Sortable {
       onPointerCancel: drop,
       onKeyDown: onKeyDown(index),
       onBlur: () => {
-        // A moved entry loses and regains the focus; a pointer holds without focus.
-        if (!byPointer.current) window.setTimeout(() => { if (!(document.activeElement instanceof HTMLElement) || !document.activeElement.dataset["sortHandle"]) setHeld(null); }, 0);
+        // A pointer holds without focus; a moved entry may lose the focus and have it back at once.
+        if (byPointer.current) return;
+        window.setTimeout(() => {
+          if (!focusIsOnHandle()) setHeld(null);
+        }, 0);
       },
     }),
   };
+}
+
+function focusIsOnHandle(): boolean {
+  const focused = document.activeElement;
+  return focused instanceof HTMLElement && focused.dataset.sortHandle !== undefined;
 }
 
 /** Index of the entry whose middle half the pointer is over; a lazy border keeps the list from flickering. */

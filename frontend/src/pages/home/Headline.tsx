@@ -33,7 +33,7 @@ function Stored({ summary }: { summary: Summary }) {
       {summary.soc_bp !== null && <ChargeBar socBp={summary.soc_bp} />}
       <p className="headline__remark">
         {summary.soc_bp !== null && (
-          <CountUp value={summary.soc_bp} format={(value) => `${formatCharge(value)} charged`} testId="charge" />
+          <CountUp value={summary.soc_bp} format={(value) => `${formatCharge(Math.round(value / 10) * 10)} charged`} testId="charge" />
         )}
         {available.data !== undefined && (
           <span data-testid="available-energy"> · {`${energyText(available.data)} for sale`}</span>

@@ -20,13 +20,13 @@ export function HomePage() {
           <>
             <Headline summary={data} />
             <div className="home-grid">
-              <Card title="Power now" className="home-grid__flow">
-                <EnergyFlow power={data.power_w} socBp={data.soc_bp} />
-              </Card>
               <div className="stack">
+                <Card title="Power now">
+                  <EnergyFlow power={data.power_w} socBp={data.soc_bp} />
+                </Card>
                 <SlotClock summary={data} />
-                <Relays relays={data.relays} />
               </div>
+              <Relays relays={data.relays} />
             </div>
             <Today summary={data} />
           </>

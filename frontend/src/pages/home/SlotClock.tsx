@@ -45,7 +45,7 @@ export function SlotClock({ summary }: { summary: Summary }) {
             <Badge tone={CONDITION_TONES[last.condition]}>{last.condition}</Badge> {formatEnergy(last.balance_wh)}
           </dd>
           <dt>Closed</dt>
-          <dd><Moment seconds={last.closed_ms === null ? last.ends_at : last.closed_ms / 1000} ago /></dd>
+          <dd><Moment seconds={last.closed_ms / 1000} ago /></dd>
           <dt>Root</dt>
           <dd><ShortHash value={last.root} kind="value" /></dd>
         </dl>

@@ -7,16 +7,16 @@ export interface Point {
   y: number;
 }
 
-export const VIEW = { width: 400, height: 312 } as const;
-export const MIDDLE: Point = { x: 200, y: 152 };
+export const VIEW = { width: 420, height: 372 } as const;
+export const MIDDLE: Point = { x: 210, y: 150 };
 
 export const PLACES: Record<FlowNode, Point> = {
-  solar: { x: 72, y: 50 },
-  roofs: { x: 328, y: 50 },
-  grid: { x: 52, y: 176 },
-  battery: { x: 348, y: 176 },
-  homes: { x: 200, y: 262 },
-  unknown: { x: 200, y: 40 },
+  solar: { x: 90, y: 34 },
+  roofs: { x: 330, y: 34 },
+  grid: { x: 72, y: 172 },
+  battery: { x: 348, y: 172 },
+  homes: { x: 210, y: 298 },
+  unknown: { x: 348, y: 298 },
 };
 
 /** Quadratic curve from a node to the middle: leaves sideways nodes level, then bends. */

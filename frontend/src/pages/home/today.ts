@@ -14,9 +14,9 @@ export function columnsOf(points: readonly TodayPoint[], slotSeconds: number, mo
   for (const point of points) {
     const key = Math.floor(point.slot / perColumn);
     const column = columns.get(key) ?? emptyColumn(key, perColumn * slotSeconds);
-    column.values["solar"] = (column.values["solar"] ?? 0) + point.solar_wh;
-    column.values["battery"] = (column.values["battery"] ?? 0) + point.battery_wh;
-    column.values["grid"] = (column.values["grid"] ?? 0) + point.grid_wh;
+    column.values.solar = (column.values.solar ?? 0) + point.solar_wh;
+    column.values.battery = (column.values.battery ?? 0) + point.battery_wh;
+    column.values.grid = (column.values.grid ?? 0) + point.grid_wh;
     column.line = (column.line ?? 0) + point.consumption_wh;
     columns.set(key, column);
   }

@@ -17,8 +17,10 @@ export function OperatorPage() {
       <div className="columns">
         <Prices />
         <EtherRate />
-        <ClaimCodes />
-        <ServiceHealth />
+        <div className="stack">
+          <ClaimCodes />
+          <ServiceHealth />
+        </div>
       </div>
       <Quarantine />
       <NodeHealth />

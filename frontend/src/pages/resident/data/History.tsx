@@ -19,11 +19,11 @@ export function History({ address }: { address: Address }) {
       {history.error && <Notice tone="bad">{explain(history.error)}</Notice>}
       {history.data && events.length === 0 && <p className="muted">Nothing yet.</p>}
       <ol className="history">
-        {events.map((event, index) => (
-          <li key={`${event.transaction}-${index}`} className="history__one" data-testid="history-entry">
+        {events.map((event) => (
+          <li key={`${event.transaction}-${event.log_index}`} className="history__one" data-testid="history-entry">
             <span>{eventSentence(event)}</span>
             <span className="muted small">
-              {event.at ? <Moment seconds={event.at} ago /> : `block ${event.block}`}
+              <Moment seconds={event.at} ago />
               {" · "}
               <ShortHash value={event.transaction} kind="tx" explorer={config.explorer_url} />
             </span>

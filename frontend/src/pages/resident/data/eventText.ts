@@ -17,11 +17,11 @@ const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
   CreditWithdrawn: (args) => `Withdrew export credit of ${rupees(args, "microInr", "down")}`,
   Bought: (args) => `Bought ${rupees(args, "microInr", "down")} of INR units`,
   Redeemed: (args) => `Redeemed ${rupees(args, "microInr", "down")} of INR units`,
-  MeterClaimed: (args) => `Joined with meter ${text(args, "meter")}, ${MODES[Number(args["mode"])] ?? ""}`,
+  MeterClaimed: (args) => `Joined with meter ${text(args, "meter")}, ${MODES[Number(args.mode)] ?? ""}`,
   ReleaseRequested: (args) => `Asked to move out of meter ${text(args, "meter")}`,
   MeterReleased: (args) => `Moved out of meter ${text(args, "meter")}`,
-  TermsStarted: (args) => `Terms of meter ${text(args, "meter")} began: ${MODES[Number(args["mode"])] ?? ""}`,
-  BillingModeChanged: (args) => `Meter ${text(args, "meter")} changed to ${MODES[Number(args["newMode"])] ?? ""}`,
+  TermsStarted: (args) => `Terms of meter ${text(args, "meter")} began: ${MODES[Number(args.mode)] ?? ""}`,
+  BillingModeChanged: (args) => `Meter ${text(args, "meter")} changed to ${MODES[Number(args.newMode)] ?? ""}`,
   MeterSettled: (args) => settled(args),
   MeterSuspended: (args) => `Supply at meter ${text(args, "meter")} was suspended`,
   MeterResumed: (args) => `Supply at meter ${text(args, "meter")} came back`,
@@ -30,11 +30,11 @@ const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
   DebtRepaid: (args) => `Repaid ${energy(args, "repaidWh")} of meter ${text(args, "meter")}’s debt`,
   FormerDebtRepaid: (args) => `Repaid ${energy(args, "repaidWh")} owed from a former meter`,
   DebtLeftBehind: (args) => `Left meter ${text(args, "meter")} owing ${energy(args, "debtWh")}`,
-  ApprovalForAll: (args) => (args["approved"] ? "Allowed a contract to use units" : "Withdrew a contract’s permission to use units"),
+  ApprovalForAll: (args) => (args.approved ? "Allowed a contract to use units" : "Withdrew a contract’s permission to use units"),
   OrderChanged: () => "Changed the shed priorities",
   OrderProposed: () => "Proposed shed priorities",
   OverrideSet: (args) => `Set an override of switch ${text(args, "switchId")}`,
-  TransferSingle: (args) => `Transfer of ${units(args["id"], args["value"])}`,
+  TransferSingle: (args) => `Transfer of ${units(args.id, args.value)}`,
   TransferBatch: () => "Transfer of several units",
 };
 
@@ -54,7 +54,7 @@ export function spelledOut(name: string): string {
 }
 
 function settled(args: Args): string {
-  const delta = integer(args["deltaWh"]);
+  const delta = integer(args.deltaWh);
   const meter = text(args, "meter");
   return delta >= 0n
     ? `Meter ${meter} gave ${formatEnergy(delta)} more than it drew (slot ${text(args, "slot")})`
