@@ -43,6 +43,11 @@ class Outbox:
         """How many frames were sent and not answered."""
         return len(self._in_flight)
 
+    @property
+    def unsettled(self) -> int:
+        """Frames that must be answered before a POLL may be sent: those sent, and urgent ones."""
+        return len(self._in_flight) + len(self._urgent)
+
     def put_reading(self, time: int, values: tuple[int, ...]) -> None:
         """Queues a reading behind the others."""
         self._measured += 1

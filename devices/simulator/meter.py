@@ -22,6 +22,8 @@ _ANSWER_S = 2.0
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 _REFUSED_PAUSE_S = 0.2
+_SETTLING_PAUSE_S = 0.05
+_LEAST_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +235,7 @@ class Meter:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                for data in await self.link.downlink(await self._poll(), self._timing.poll_wait_s):
-                    self._receive(data)
-                if not self.link.answers_come_later:
-                    self._heard()
+                await self._listen_once()
                 pause_s = _FIRST_PAUSE_S
             except PollRefused as refusal:
                 # Overtaken by a newer frame: ask again. Anything else needs a person.
@@ -248,15 +247,28 @@ class Meter:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
+    async def _listen_once(self) -> None:
+        poll = await self._poll()
+        began = time.monotonic()
+        downlink = await self.link.downlink(poll, self._timing.poll_wait_s)
+        for data in downlink:
+            self._receive(data)
+        if self.link.answers_come_later:
+            return
+        self._heard()
+        waited_s = time.monotonic() - began
+        if not downlink and waited_s < _LEAST_WAIT_S:  # the gateway lets nobody else wait
+            await asyncio.sleep(_LEAST_WAIT_S - waited_s)
+
     async def _poll(self) -> bytes:
         """A POLL, made while nothing else is unanswered: it is newer than all that was sent."""
         if self.link.answers_come_later:
             return b""
         while True:
             async with self._uplink:
-                if not self.firmware.outbox.in_flight:
+                if not self.firmware.outbox.unsettled:
                     return self.firmware.poll(self._timing.poll_wait_s, _rtc_ms())
-            await asyncio.sleep(_REFUSED_PAUSE_S)
+            await asyncio.sleep(_SETTLING_PAUSE_S)
 
     def _receive(self, data: bytes) -> None:
         before = {relay.pin: relay.closed for relay in self.firmware.relays}
