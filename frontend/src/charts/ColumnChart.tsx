@@ -33,6 +33,8 @@ interface Props {
 }
 
 const HEIGHT = 240;
+/** Half a label must fit between its column and the edge. */
+const LABEL_ROOM = 34;
 const EDGE = { left: 62, right: 8, top: 10, bottom: 26 };
 
 /** Stacked columns with a line, a read-out for pointer and arrow keys, and the same figures as a table. */
@@ -79,7 +81,7 @@ export function ColumnChart({ title, columns, series, line, format }: Props) {
           ))}
           <Columns columns={columns} series={series} x={x} y={y} width={step} chosen={chosen} />
           {line && <polyline className={`chart__line chart__line--${line.color}`} points={linePoints(columns, x, y, step)} />}
-          {labelled(columns.length, Math.floor(inner.width / 64)).map((index) => (
+          {labelled(columns.length, Math.floor(inner.width / 64)).filter((index) => x(index) < width - LABEL_ROOM).map((index) => (
             <text key={index} className="chart__label" x={x(index) + step / 2} y={HEIGHT - 8}>
               {columns[index]?.label}
             </text>

@@ -33,12 +33,15 @@ export function contractCall<
 ): ContractCall {
   return {
     address: addressOf(config, name),
-    abi: ABIS[name],
+    abi: abiOf(name),
     functionName,
     args: args as readonly unknown[],
     ...(value === undefined ? {} : { value }),
   };
 }
+
+/** Widened: which function is called is checked where the reader is used. */
+const abiOf = (name: ContractName): Abi => ABIS[name];
 
 /** First key of all reads; a live notice from the chain makes them old. */
 export const CHAIN_READ = "chain-read";
@@ -52,7 +55,7 @@ export type Reader = <Name extends ContractName, Fn extends ContractFunctionName
 /** A typed reader for several calls in one query. */
 export function reader(client: PublicClient, config: ServiceConfig): Reader {
   return ((name: ContractName, functionName: string, args: readonly unknown[]) =>
-    client.readContract({ address: addressOf(config, name), abi: ABIS[name] as Abi, functionName, args })) as Reader;
+    client.readContract({ address: addressOf(config, name), abi: abiOf(name), functionName, args })) as Reader;
 }
 
 export function useReader(): Reader {

@@ -72,11 +72,16 @@ function explainRevert(error: ContractFunctionRevertedError): string {
   return decoded ?? `The contract refused without a reason we know (${error.data?.errorName ?? error.reason ?? error.signature ?? "no data"}).`;
 }
 
+/** Errors without arguments come without `args`. */
+interface DecodedError {
+  errorName: string;
+  args?: readonly unknown[];
+}
+
 function decodeRevert(data: Hex): string | null {
   try {
-    // Errors without arguments come without `args`.
-    const { errorName, args }: { errorName: string; args?: readonly unknown[] } = decodeErrorResult({ abi: errorsAbi, data });
-    return sentenceOf(errorName, args ?? []);
+    const decoded: DecodedError = decodeErrorResult({ abi: errorsAbi, data });
+    return sentenceOf(decoded.errorName, decoded.args ?? []);
   } catch {
     return null;
   }
