@@ -116,6 +116,8 @@ class Settings(BaseModel):
     """A node silent for longer is shown as stale."""
     time_scale: float | None = Field(None, gt=0, le=100_000)
     """How much faster than the clock meters count: only for simulated time (`time_scale_on`)."""
+    keep_readings_days: int = Field(400, ge=1)
+    """Older readings are deleted, unless a slot's line refers to them."""
     max_body_bytes: int = Field(1 << 20, ge=1024)
     """Larger requests are refused."""
 

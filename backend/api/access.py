@@ -127,6 +127,18 @@ class AccessRules:
             self._note(meter_id, account, what)
         return permission
 
+    def watch(self, meter_id: int, token: str) -> Permission:
+        """What who signed in with `token` may see of a meter as it comes; ApiError if nothing."""
+        account = self._sign_in.account_of(token)
+        if account is None:
+            raise ApiError(401, "session_over", "the session is over: sign in again")
+        permission = self.permission(meter_id, self.meter(meter_id), account)
+        if permission is None:
+            raise ApiError(403, "not_holder", f"only who holds meter {meter_id} may watch it")
+        if permission.role == "operator":
+            self._note(meter_id, account, "live readings")
+        return permission
+
     def permission(self, meter_id: int, meter: Meter, account: str) -> Permission | None:
         """What an account may see of a meter."""
         if meter.claimed and meter.holder.lower() == account.lower():

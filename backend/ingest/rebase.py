@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import sqlalchemy as sa
 
 from backend.telemetry import events, nodes, quarantine
+from backend.telemetry.events import ChainEvent
 from backend.telemetry.node_state import Registers
 from backend.telemetry.store import Store
 
@@ -14,24 +13,7 @@ _CONTRACT, _EVENT = "MeterRegistry", "RegistersRebased"
 _LANE_BITS = 40
 
 
-class _ChainEvent(Protocol):
-    """What is used of a chain event."""
-
-    @property
-    def contract(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def args(self) -> Any: ...
-    @property
-    def block(self) -> int: ...
-    @property
-    def log_index(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-
-
-def on_chain_event(store: Store, event: _ChainEvent) -> None:
+def on_chain_event(store: Store, event: ChainEvent) -> None:
     """Takes a `RegistersRebased` at the required depth; any other event is not its business."""
     if (event.contract, event.name) == (_CONTRACT, _EVENT):
         with store.write() as connection:
@@ -48,7 +30,7 @@ def catch_up(store: Store) -> None:
             _apply(connection, event)
 
 
-def _apply(connection: sa.Connection, event: _ChainEvent) -> None:
+def _apply(connection: sa.Connection, event: ChainEvent) -> None:
     meter = int(event.args["meter"])
     taken = nodes.apply_rebase(
         connection,

@@ -1,0 +1,278 @@
+"""The service: every part made, joined and started. Wiring only.
+
+`create_app(settings, chain)` starts the parts, in the process that will serve: make it after a fork.
+`stop_app(app)` ends them within two seconds; what was accepted is stored before.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from backend import signals
+from backend.api.access import AccessRules
+from backend.api.blynk import BlynkTokens, blynk_blueprint
+from backend.api.blynk_cloud import BlynkCloud
+from backend.api.blynk_switch import AuthoritySwitcher
+from backend.api.errors import invalid_request, register_errors
+from backend.api.household_routes import household_blueprint
+from backend.api.live import Live
+from backend.api.metrics import register_metrics
+from backend.api.node_routes import node_blueprint
+from backend.api.operator_routes import operator_blueprint
+from backend.api.pages import register_headers, register_pages
+from backend.api.public_routes import public_blueprint
+from backend.api.relay_reader import RelayReader
+from backend.api.schemas import ErrorAnswer
+from backend.api.services import VERSION, Oracle, Services
+from backend.api.sign_in import SignIn
+from backend.api.slot_reader import ProofReader, SlotReader
+from backend.api.summary import SummaryReader
+from backend.chain.accounts import load_account, refuse_development_keys
+from backend.chain.context import ChainContext
+from backend.config import Settings
+from backend.ingest import rebase, registration
+from backend.ingest.downlink import Downlink
+from backend.ingest.keyring import Keyring
+from backend.ingest.pipeline import Pipeline
+from backend.ingest.serial_gateway import SerialGateway
+from backend.ingest.verify import Limits
+from backend.oracle.service import OracleService
+from backend.telemetry import access, readings
+from backend.telemetry.events import ChainEvent
+from backend.telemetry.store import Store, open_store
+
+_LOG = logging.getLogger(__name__)
+_EXTENSION = "ohmstead"
+_HOUSEKEEPING_S = 600.0
+
+
+class Part(Protocol):
+    """Something that runs beside the requests."""
+
+    def start(self) -> None:
+        """Begins."""
+
+    def stop(self) -> None:
+        """Ends, within two seconds."""
+
+
+class RunnableOracle(Oracle, Part, Protocol):
+    """The oracle as the app runs it."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """What `stop_app` ends: parts in the order of their start, then the store."""
+
+    store: Store
+    services: Services
+    parts: list[Part] = field(default_factory=list)
+    closers: list[Callable[[], None]] = field(default_factory=list)
+    receivers: list[tuple[Any, Any]] = field(default_factory=list)
+
+
+def create_app(
+    settings: Settings,
+    chain: ChainContext,
+    oracle: RunnableOracle | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Flask:
+    """The running service as a WSGI app with Socket.IO.
+
+    Args:
+        oracle, clock: others than the real ones, for tests
+
+    Raises:
+        StoreError, KeyringError, SerialError, AccountError, SaltKeyError: with what to do
+    """
+    store = open_store(settings.store_url)
+    keyring = Keyring(settings.keys_dir / "nodes.json")
+    serves = oracle or OracleService(settings, store, chain)
+    deployment = chain.deployment
+    limits = Limits(
+        time_scale=settings.time_scale_on(chain.chain_id, deployment.slot_seconds),
+        max_clock_skew_s=settings.max_clock_skew_s,
+        since=deployment.deployed_at,
+    )
+    pipeline = Pipeline(store, keyring, limits, clock)
+    downlink = Downlink(store, keyring, serves.pending_frames, clock)
+    sign_in = SignIn(store, chain, settings.session_hours * 3600, clock)
+    slots, relays = SlotReader(store, chain), RelayReader(store, chain)
+    services = Services(
+        settings=settings,
+        store=store,
+        chain=chain,
+        oracle=serves,
+        pipeline=pipeline,
+        downlink=downlink,
+        access=AccessRules(store, chain, sign_in, clock),
+        slots=slots,
+        proofs=ProofReader(store),
+        relays=relays,
+        summary=SummaryReader(store, chain, slots, relays, settings.stale_after_s, clock),
+        clock=clock,
+    )
+    running = _Running(store, services)
+    running.parts += [pipeline, SerialGateway(settings.serial_ports, pipeline, downlink)]
+    running.closers.append(downlink.close)
+    switcher = _blynk_switcher(services)
+    if switcher is not None:
+        running.parts.append(switcher)
+    if settings.blynk_cloud_token is not None:
+        running.parts.append(_blynk_cloud(services, settings.blynk_cloud_token))
+    live = Live(services, sign_in)
+    running.parts += [live, _Housekeeping(store, settings, clock), serves]
+    app = _wsgi(services, sign_in, switcher, live)
+    app.extensions[_EXTENSION] = running
+    _start(running)
+    return app
+
+
+def stop_app(app: Flask) -> None:
+    """Ends every part: first what takes work in, at last the store."""
+    running: _Running = app.extensions[_EXTENSION]
+    for close in running.closers:
+        close()
+    for signal, receiver in running.receivers:
+        signal.disconnect(receiver)
+    for part in running.parts:
+        part.stop()
+    running.store.close()
+
+
+def services_of(app: Flask) -> Services:
+    """The parts of an app."""
+    running: _Running = app.extensions[_EXTENSION]
+    return running.services
+
+
+# ---- the WSGI app ------------------------------------------------------------------------------
+
+
+def _wsgi(
+    services: Services, sign_in: SignIn, switcher: AuthoritySwitcher | None, live: Live
+) -> Flask:
+    settings = services.settings
+    app = OpenAPI(
+        "ohmstead",
+        info=Info(
+            title="Ohmstead",
+            version=VERSION,
+            description="A community microgrid whose books and rules are smart contracts. Energy "
+            "in Wh, power in W, money in micro-rupees, time in Unix seconds.",
+        ),
+        security_schemes={"session": {"type": "http", "scheme": "bearer"}},
+        doc_prefix="/api",
+        doc_url="/openapi.json",
+        validation_error_status=400,
+        validation_error_model=ErrorAnswer,
+        validation_error_callback=invalid_request,
+        static_folder=None,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    if settings.trusted_proxies:
+        n = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    register_errors(app)
+    register_headers(app, settings)
+    register_metrics(app, services, live.client_count)
+    app.register_api(public_blueprint(services))
+    app.register_api(node_blueprint(services))
+    app.register_api(household_blueprint(services, sign_in))
+    app.register_api(operator_blueprint(services))
+    tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
+    app.register_blueprint(blynk_blueprint(services, tokens, switcher))
+    register_pages(app, settings)
+    live.attach(app)
+    return app
+
+
+def _configured_token(settings: Settings) -> list[tuple[int, str]]:
+    if settings.blynk_auth_token is None or settings.blynk_board is None:
+        return []
+    return [(settings.blynk_board, settings.blynk_auth_token)]
+
+
+# ---- parts -------------------------------------------------------------------------------------
+
+
+def _start(running: _Running) -> None:
+    store = running.store
+    registration.catch_up(store)
+    rebase.catch_up(store)
+
+    def on_chain_event(_sender: object, event: ChainEvent) -> None:
+        registration.on_chain_event(store, event)
+        rebase.on_chain_event(store, event)
+
+    running.receivers.append((signals.chain_event, on_chain_event))
+    for signal, receiver in running.receivers:
+        signal.connect(receiver)
+    for part in running.parts:
+        part.start()
+
+
+def _blynk_switcher(services: Services) -> AuthoritySwitcher | None:
+    settings = services.settings
+    if settings.blynk_authority_key is None:
+        return None
+    account = load_account(settings.blynk_authority_key)
+    refuse_development_keys({"Blynk's authority key": account.address}, services.chain.chain_id)
+    return AuthoritySwitcher(
+        services.store,
+        services.chain,
+        account,
+        settings.blynk_override_s,
+        settings.confirmations,
+        services.clock,
+    )
+
+
+def _blynk_cloud(services: Services, token: str) -> BlynkCloud:
+    settings = services.settings
+    return BlynkCloud(services, token, settings.blynk_cloud_url, settings.blynk_cloud_pins)
+
+
+class _Housekeeping:
+    """Forgets what is too old to be of use."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._keep_s = settings.keep_readings_days * 86_400
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_HOUSEKEEPING_S):
+            try:
+                self._sweep()
+            except sa.exc.SQLAlchemyError as error:
+                _LOG.warning("housekeeping: %s", error)
+
+    def _sweep(self) -> None:
+        now = int(self._clock())
+        with self._store.write() as connection:
+            access.drop_expired(connection, now)
+        deleted = 1
+        while deleted and not self._stop.is_set():
+            with self._store.write() as connection:  # in parts: readings come meanwhile
+                deleted = readings.prune(connection, now - self._keep_s)
