@@ -1,6 +1,6 @@
 """The service: every part made, joined and started. Wiring only.
 
-`create_app(settings, chain)` starts the parts, in the process that will serve: make it after a fork.
+`create_app(settings, chain)` starts the parts, in the process that will serve (after any fork).
 `stop_app(app)` ends them within two seconds; what was accepted is stored before.
 """
 

@@ -85,10 +85,7 @@ class BlynkCloud:
             try:
                 self.push()
             except (requests.RequestException, CloudRefusedError) as error:
-                # The text of a connection error holds the address, and that the token.
-                reason = (
-                    str(error) if isinstance(error, CloudRefusedError) else type(error).__name__
-                )
+                reason = _reason(error)
                 if reason != self.last_error:
                     _LOG.warning("Blynk.Cloud: %s; sent again until it is taken", reason)
                 self.last_error = reason
@@ -148,6 +145,11 @@ class BlynkCloud:
                         f"v{VOLTAGE_PIN}": f"{newest.voltage_dv / 10:.1f}",
                     }
         return {}
+
+
+def _reason(error: Exception) -> str:
+    """Why, without the address: that holds the token."""
+    return str(error) if isinstance(error, CloudRefusedError) else type(error).__name__
 
 
 def _refusal(answer: requests.Response) -> str:

@@ -1,7 +1,7 @@
 """Switching a relay by Blynk: an override by a key to which the authority granted its role.
 
-The authority can withdraw the role on chain at any time; the override ends by itself; and every one is
-an event on chain, like the authority's own.
+The admin can withdraw the role on chain at any time; the override ends by itself; and every one
+is an event on chain, like the authority's own.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class AuthoritySwitcher:
         """
         if not self._chain.views.has_role(Role.AUTHORITY, self._account.address):
             raise BlynkError(
-                "The key for Blynk writes does not hold the authority's role: the authority grants it.",
+                "The key for Blynk writes does not hold the authority's role: the admin grants it.",
                 403,
             )
         wanted = Override.FORCE_CLOSED if closed else Override.FORCE_OPEN
