@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -69,10 +70,10 @@ def test_trades_are_energy_between_two_people_within_both_limits(
 
 @given(books(people=5), preferences, st.randoms(use_true_random=False))
 def test_input_order_changes_nothing(
-    orders: list[Order], preference: Preference, random: object
+    orders: list[Order], preference: Preference, random: Random
 ) -> None:
     shuffled = list(orders)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert matched(orders, preference) == matched(shuffled, preference)
 
 
@@ -97,9 +98,9 @@ def test_no_two_would_rather_have_each_other(orders: list[Order], preference: Pr
     partners: defaultdict[int, list[Order]] = defaultdict(list)
     left = {o.order_id: o.energy_wh for o in orders}
     for trade in matched(orders, preference):
-        for own, other in ((trade.bid_id, trade.offer_id), (trade.offer_id, trade.bid_id)):
+        for own, with_ in ((trade.bid_id, trade.offer_id), (trade.offer_id, trade.bid_id)):
             left[own] -= trade.energy_wh
-            partners[own].append(by_id[other])
+            partners[own].append(by_id[with_])
 
     def would_rather(of: Order, other: Order) -> bool:
         return left[of.order_id] > 0 or any(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
@@ -75,10 +76,10 @@ def test_energy_balances_and_nobody_is_worse_off_than_the_limit(orders: list[Ord
 
 
 @given(books(), st.randoms(use_true_random=False))
-def test_input_order_changes_nothing(orders: list[Order], random: object) -> None:
+def test_input_order_changes_nothing(orders: list[Order], random: Random) -> None:
     taken = without_own_crossings(orders)
     shuffled = list(taken)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = cleared(taken), cleared(shuffled)
     assert one.fills() == other.fills()
     assert one.clearing == other.clearing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -89,9 +90,9 @@ def test_trades_are_energy_between_two_people_within_both_limits(
 
 
 @given(books(people=3), pricings, st.randoms(use_true_random=False))
-def test_input_order_changes_nothing(orders: list[Order], pricing: Pricing, random: object) -> None:
+def test_input_order_changes_nothing(orders: list[Order], pricing: Pricing, random: Random) -> None:
     shuffled = list(orders)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert list(cleared(orders, pricing).trades()) == list(cleared(shuffled, pricing).trades())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -156,10 +157,10 @@ def test_nobody_does_worse_than_with_the_grid_alone(values: list[int], grid: Gri
 
 
 @given(surpluses, st.randoms(use_true_random=False))
-def test_input_order_changes_nothing(values: list[int], random: object) -> None:
+def test_input_order_changes_nothing(values: list[int], random: Random) -> None:
     given_ = parties(values)
     shuffled = list(given_)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert settle_pool(given_, GRID) == settle_pool(shuffled, GRID)
 
 

@@ -26,6 +26,7 @@ from backend.market import (
     report,
     settle_pool,
 )
+from backend.market.book import Integers
 from devices.simulator import profiles
 
 RUPEE = 1_000_000
@@ -61,22 +62,22 @@ def week() -> list[tuple[Order, ...]]:
     return slots
 
 
-def nothing(orders: tuple[Order, ...]) -> np.ndarray:
+def nothing(orders: tuple[Order, ...]) -> Integers:
     return np.zeros(len(orders), dtype=np.int64)
 
 
-def bilateral(preference: Preference) -> Callable[[tuple[Order, ...]], np.ndarray]:
+def bilateral(preference: Preference) -> Callable[[tuple[Order, ...]], Integers]:
     return lambda orders: filled_by_trades(
         OrderBook.from_orders(orders), match_bilaterally(orders, preference, FEEDER.distance_m)
     )
 
 
-def auction(orders: tuple[Order, ...]) -> np.ndarray:
+def auction(orders: tuple[Order, ...]) -> Integers:
     book = OrderBook.from_orders(orders)
     return clear_double_auction(book, Pricing.PAY_AS_CLEAR).filled_wh()
 
 
-def over_the_week(market: Callable[[tuple[Order, ...]], np.ndarray]) -> Counter[str]:
+def over_the_week(market: Callable[[tuple[Order, ...]], Integers]) -> Counter[str]:
     """Wh from the grid, Wh to it, micro-rupees paid to it, and the gain by the orders' limits."""
     sums: Counter[str] = Counter()
     for orders in week():

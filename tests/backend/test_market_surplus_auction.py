@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 import pytest
@@ -141,12 +142,12 @@ def test_second_price_never_costs_more_than_first(
 
 @given(auctions(), rules, st.randoms(use_true_random=False))
 def test_input_order_changes_nothing(
-    auction: tuple[list[Lot], list[SealedBid]], rule: PaymentRule, random: object
+    auction: tuple[list[Lot], list[SealedBid]], rule: PaymentRule, random: Random
 ) -> None:
     lots, bids = auction
     result = determine_winners(lots, bids, rule)
     for shuffled in (lots := list(lots), bids := list(bids)):
-        random.shuffle(shuffled)  # type: ignore[attr-defined]
+        random.shuffle(shuffled)
     assert determine_winners(lots, bids, rule) == result
 
 
