@@ -39,7 +39,7 @@ def test_the_state_holds_the_true_registers(home: Path) -> None:
             async with aiohttp.ClientSession() as session, session.get(f"{url}/state") as answer:
                 state = await answer.json()
             assert state["factor"] == 60
-            assert 8_000 < state["soc_bp"] <= 8_300
+            assert 8_000 < state["soc_bp"] <= 8_450
             assert state["grid_present"]
             assert state["simulated_time"].startswith("18.04.2016 17:")
             house = state["nodes"]["4"]

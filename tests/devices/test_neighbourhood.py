@@ -246,7 +246,7 @@ def test_a_restart_goes_on_with_higher_boots_and_no_register_back(home: Path) ->
                     await gateway.until(
                         lambda house=house, known=known: len(house.readings) > known + 5
                     )
-                    assert n.world.bank.soc_bp <= 8300
+                    assert n.world.bank.soc_bp <= 8450
             assert gateway.seen["quarantined_backward"] == 0
             assert json.loads((home / "4.nvm.json").read_text())["boot"] == 3
 

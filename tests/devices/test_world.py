@@ -117,7 +117,7 @@ def test_the_first_evening_takes_the_bank_below_three_quarters_within_an_hour_an
     while world.bank.soc_bp > 7_500:
         world.step(60_000)
         seconds += 1
-    assert 40 <= seconds <= 90
+    assert 55 <= seconds <= 90
 
 
 def test_every_day_of_the_year_falls_below_three_quarters_and_comes_back() -> None:
