@@ -109,6 +109,11 @@ def _node_keys(settings: Settings, plan: Plan) -> dict[int, bytes]:
                 "remove the one that is wrong and run again"
             )
     secret_once(settings.keys_dir / "salt.hex", random_hex)
+    boards = {str(node.id) for node in plan.nodes if node.kind == "board"}
+    tokens_file = settings.keys_dir / "blynk.json"
+    if not tokens_file.exists():
+        tokens = {board: random_hex(16) for board in sorted(boards)}
+        write_secret(tokens_file, json.dumps(tokens) + "\n")
     speaks_for = {str(plan.start.battery_id): plan.battery.node}
     write_secret(settings.keys_dir / "batteries.json", json.dumps(speaks_for) + "\n")
     return {node.id: bytes.fromhex(ring[str(node.id)]) for node in plan.nodes}

@@ -15,6 +15,7 @@ import click
 from ape.cli import ConnectedProviderCommand
 
 _AWAIT_S = 180.0
+_BOOT_ERROR = 3  # gunicorn's master then ends too, instead of trying again
 
 
 @click.command(cls=ConnectedProviderCommand)
@@ -23,13 +24,17 @@ _AWAIT_S = 180.0
 )
 def cli(provider: Any, await_deployment: bool) -> None:
     """Serve ingest, API and web page."""
-    from backend.app import create_app, stop_app
     from flask import Flask
 
+    from backend.app import create_app, stop_app
     from backend.chain.accounts import AccountError, load_account
     from backend.chain.context import ChainContext
     from backend.chain.deployment import DeploymentError, load_for_chain
     from backend.config import ConfigError
+    from backend.ingest.keyring import KeyringError
+    from backend.ingest.serial_gateway import SerialError
+    from backend.oracle.salts import SaltKeyError
+    from backend.telemetry.store import StoreError
     from scripts.surroundings import settings_on
     from scripts.web_server import WebServer
 
@@ -46,17 +51,17 @@ def cli(provider: Any, await_deployment: bool) -> None:
     except (ConfigError, DeploymentError, AccountError) as error:
         raise click.ClickException(str(error)) from error
 
-    apps: list[Flask] = []
-
     def make_app() -> Flask:
         # Anew after the fork: connections are not shared between processes.
-        apps.append(
-            create_app(settings, ChainContext(settings.rpc_url, deployment, {"relayer": relayer}))
-        )
-        return apps[0]
+        mine = ChainContext(settings.rpc_url, deployment, {"relayer": relayer})
+        try:
+            return create_app(settings, mine)
+        except (AccountError, KeyringError, SaltKeyError, SerialError, StoreError) as error:
+            click.echo(f"Error: {error}", err=True)
+            raise SystemExit(_BOOT_ERROR) from error
 
     click.echo(f"chain {provider.chain_id}, http://{settings.host}:{settings.port}")
-    WebServer(settings.host, settings.port, make_app, lambda: stop_app(apps[0])).run()
+    WebServer(settings.host, settings.port, make_app, stop_app).run()
 
 
 def _await(ready: Callable[[], bool]) -> None:

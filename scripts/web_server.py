@@ -26,6 +26,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # ships no types
     Args:
         host, port: where to listen.
         make_app: called in the worker process, after the fork: threads and sockets belong there.
+            What it raises ends the server.
         stop_app: called in the worker before it ends; must return within two seconds.
     """
 
@@ -34,18 +35,21 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # ships no types
         host: str,
         port: int,
         make_app: Callable[[], Flask],
-        stop_app: Callable[[], None],
+        stop_app: Callable[[Flask], None],
     ) -> None:
         self._bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._make_app = make_app
         self._stop_app = stop_app
+        self._app: Flask | None = None
         super().__init__()
 
     def load_config(self) -> None:
         """Gunicorn's settings."""
 
         def worker_exit(_server: Any, _worker: Any) -> None:
-            self._stop_app()
+            if self._app is None:
+                return  # it never began; the exit status tells the master to give up
+            self._stop_app(self._app)
             logging.shutdown()
             os._exit(0)  # do not wait for threads that hold web sockets
 
@@ -67,4 +71,5 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # ships no types
 
     def load(self) -> Flask:
         """The app, in the worker."""
-        return self._make_app()
+        self._app = self._make_app()
+        return self._app
