@@ -248,8 +248,8 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
             _mintEnergy(msg.sender, account, energyWh);
             return;
         }
-        // A call gets at most 63/64 of what is left. Without this check a caller who sends too little gas could make
-        // any contract's credit look refused.
+        // A hook that got less than its allowance would look as if it refused. Less would run out of gas below anyway (a
+        // call leaves a 64th, too little to park), but so it is said plainly.
         uint256 needed = CREDIT_GAS + CREDIT_GAS / 32;
         if (gasleft() < needed) revert GridToken_TooLittleGas(gasleft(), needed);
         try this.creditContract{gas: CREDIT_GAS}(account, energyWh, msg.sender) {

@@ -226,7 +226,8 @@ contract GridTokenTest is MoneyTest {
         bytes memory call = abi.encodeWithSelector(
             token.settleEnergy.selector, _two(address(hostile), alice), _signed(10, 10)
         );
-        (bool done,) = address(token).call{gas: gasLimit}(call);
+        (bool done, bytes memory answer) = address(token).call{gas: gasLimit}(call);
+        if (!done) assertEq(bytes32(bytes4(answer)), bytes32(IGridToken.GridToken_TooLittleGas.selector));
         assertEq(token.parkedEnergy(address(hostile)), 0);
         assertEq(token.balanceOf(address(hostile), ENERGY), done ? 10 : 0);
     }
