@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+
+import type { ChainEvent, Reading } from "../../api/types";
+import { randomBits, seeded } from "../../test/random";
+import { relay } from "../../test/samples";
+import { eventSentence } from "./data/eventText";
+import { readingColumns } from "./data/readingColumns";
+import { inrForTokens, inrForWei, tokensForInr, weiForInr } from "./money/exchange";
+import { stepsOf, type SupplyRequest } from "./supply/progress";
+
+const request = (changes: Partial<SupplyRequest> = {}): SupplyRequest => ({
+  id: 1n,
+  requester: "0x",
+  switchId: 53,
+  state: "open",
+  boughtWh: 500n,
+  usedWh: 0n,
+  escrowMicroInr: 3_000_000n,
+  priceMicroInrPerKwh: 6_000_000n,
+  ...changes,
+});
+const states = (changes: Partial<SupplyRequest>, of = relay()) => stepsOf(request(changes), of).map((step) => step.state);
+
+describe("a supply request", () => {
+  it("counts as supplied only when the board has acknowledged", () => {
+    expect(states({}, relay({ commanded_closed: true, acknowledged_closed: false, pending: true }))).toEqual(["done", "current", "waiting", "waiting"]);
+    expect(states({}, relay())).toEqual(["done", "done", "current", "waiting"]);
+    expect(stepsOf(request({ usedWh: 120n }), relay())[2]?.label).toBe("380 Wh left");
+  });
+
+  it("waits for a recovered battery while its outlet is shed", () => {
+    expect(stepsOf(request(), relay({ shed: true, acknowledged_closed: false }))[1]?.label).toContain("battery is too low");
+  });
+
+  it("ends, and says what comes back", () => {
+    const closing = stepsOf(request({ state: "closing", usedWh: 200n, escrowMicroInr: 1_800_000n }), relay({ acknowledged_closed: false }));
+    expect(closing.map((step) => step.state)).toEqual(["done", "done", "done", "current"]);
+    expect(closing[3]?.label).toContain("Rs 1.80");
+    expect(stepsOf(request({ state: "finished", usedWh: 500n }), undefined)[3]?.label).toBe("Finished: all of it is used");
+    expect(stepsOf(request({ state: "finished", usedWh: 400n }), undefined)[3]?.label).toContain("refunded");
+  });
+});
+
+describe("readings", () => {
+  it.each([2, 50, 97, 1_000])("of %d cumulative registers become columns whose sum is their growth", (count) => {
+    const random = seeded(count);
+    let imported = 5_000;
+    let exported = 0;
+    const readings = Array.from({ length: count }, (_, index) => {
+      imported += Number(randomBits(random, 8));
+      exported += Number(randomBits(random, 6));
+      return { measured_at: 1_795_000_000 + 15 * index, imported_wh: imported, exported_wh: exported, generated_wh: 2 * exported } as Reading;
+    });
+    const shuffled = [...readings].reverse();
+    const columns = readingColumns(shuffled);
+    const first = readings[0];
+    const last = readings.at(-1);
+    if (!first || !last) throw new Error("no readings");
+    expect(columns.length).toBeLessThanOrEqual(97);
+    expect(columns.reduce((sum, column) => sum + (column.values.drawn ?? 0), 0)).toBe(last.imported_wh - first.imported_wh);
+    expect(columns.reduce((sum, column) => sum + (column.values.given ?? 0), 0)).toBe(first.exported_wh - last.exported_wh);
+    expect(columns.reduce((sum, column) => sum + (column.line ?? 0), 0)).toBe(last.generated_wh - first.generated_wh);
+  });
+
+  it("of fewer than two readings are none", () => {
+    expect(readingColumns([])).toEqual([]);
+  });
+});
+
+describe("exchange", () => {
+  it("never gives more than the desk would: there and back loses at most a rounding", () => {
+    const random = seeded(21);
+    const rate = 250_000_000_000n;
+    for (let round = 0; round < 200; round++) {
+      const wei = randomBits(random, 70);
+      expect(weiForInr(inrForWei(wei, rate), rate)).toBeLessThanOrEqual(wei);
+      const tokens = randomBits(random, 40);
+      expect(tokensForInr(inrForTokens(tokens, 6, 1_000_000n), 6, 1_000_000n)).toBeLessThanOrEqual(tokens);
+    }
+    expect(weiForInr(1n, 0n)).toBe(0n);
+  });
+});
+
+describe("history", () => {
+  const event = (name: string, args: ChainEvent["args"]): ChainEvent => ({ name, contract: "X", args, transaction: "0x", block: 1, log_index: 0, at: 0 });
+
+  it.each([
+    ["EnergyBought", { energyWh: 1_500, costMicroInr: "9000000" }, "Bought 1.5 kWh for Rs 9.00"],
+    ["EnergySold", { energyWh: "0x3e8", proceedsMicroInr: 2_999_999 }, "Sold 1 kWh for Rs 2.99"],
+    ["MeterSettled", { meter: 7, slot: 12, deltaWh: -340 }, "Meter 7 drew 340 Wh more than it gave (slot 12)"],
+    ["MeterSettled", { meter: 7, slot: 12, deltaWh: "340" }, "Meter 7 gave 340 Wh more than it drew (slot 12)"],
+    ["MeterClaimed", { meter: 4, mode: 1 }, "Joined with meter 4, prepaid"],
+    ["TransferSingle", { id: 1, value: 250 }, "Transfer of 250 Wh"],
+    ["SomethingNew", {}, "Something new"],
+    ["EnergyBought", { energyWh: "many" }, "Energy bought"],
+  ])("%s %j", (name, args, sentence) => {
+    expect(eventSentence(event(name, args))).toBe(sentence);
+  });
+});
