@@ -148,7 +148,10 @@ class AccessRules:
         return None
 
     def _since(self, meter_id: int, account: str) -> int:
-        """When the account took the meter over; now, if the event has not been read yet."""
+        """The first second in which the meter was the account's.
+
+        Until the claim's event has been read here, that is now.
+        """
         with self._store.read() as connection:
             claims = events.query(
                 connection,
@@ -157,7 +160,7 @@ class AccessRules:
                 account=account,
                 limit=1_000,
             )
-        found = (claim.timestamp for claim in claims if claim.args["meter"] == meter_id)
+        found = (claim.timestamp + 1 for claim in claims if claim.args["meter"] == meter_id)
         return next(found, int(self._clock()))
 
     def _note(self, meter_id: int, account: str, what: str) -> None:

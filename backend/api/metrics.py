@@ -52,9 +52,10 @@ def register_metrics(app: Flask, services: Services, live_clients: Callable[[], 
             took.labels(request.method, route, response.status_code).observe(seconds)
         return response
 
-    @app.get("/metrics")
     def metrics() -> Response:
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    app.add_url_rule("/metrics", "metrics", metrics)
 
 
 class _State(Collector):

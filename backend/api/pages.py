@@ -24,8 +24,6 @@ def register_pages(app: Flask, settings: Settings) -> None:
     """Serves the built web UI: every path that is no file is a page of it."""
     folder = settings.frontend_dir
 
-    @app.get("/")
-    @app.get("/<path:path>")
     def page(path: str = "") -> Response:
         if path.startswith(_NOT_PAGES):
             raise ApiError(404, "not_found", f"there is no /{path}")
@@ -36,6 +34,10 @@ def register_pages(app: Flask, settings: Settings) -> None:
         if not (folder / "index.html").is_file():
             return Response(_NOT_BUILT, 404, mimetype="text/plain")
         return _file(folder, "index.html")
+
+    # Not by a decorator of the app: those would describe it as a part of the API.
+    app.add_url_rule("/", "page", page)
+    app.add_url_rule("/<path:path>", "page", page)
 
 
 def _file(folder: Path, path: str) -> Response:

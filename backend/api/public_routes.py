@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Response
@@ -19,9 +20,12 @@ from backend.api.price_reader import read_history, read_price
 from backend.api.services import Services
 from backend.api.slot_reader import kind_name
 from backend.api.summary import is_stale
+from backend.chain.contracts import ContractError
+from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.chain.types import BillingMode
 from backend.telemetry import events, nodes, terms
 from backend.telemetry.events import ChainEvent
+from backend.telemetry.terms import MeterTerms
 
 _LOG = logging.getLogger(__name__)
 _DEMO_CHAIN = 31337
@@ -34,6 +38,7 @@ _CHAIN_NAMES = {
     31337: "Local chain",
     1337: "Local chain",
 }
+_MOST_ASKED = 1_000
 _SLOT_KEPT_S = 3_600  # a committed and settled slot changes no more
 
 
@@ -126,12 +131,13 @@ def _event_routes(api: APIBlueprint, services: Services) -> None:
 
 
 def read_meters(services: Services) -> list[schemas.Meter]:
-    """Every metering point: provisioned here, with its terms from the chain's events."""
+    """Every metering point: provisioned here, with holder and mode from the chain."""
     since_ms = int((services.clock() - services.settings.stale_after_s) * 1000)
     with services.store.read() as connection:
         provisioned = nodes.all_nodes(connection)
         heard = nodes.statuses(connection)
         in_force = terms.all_terms(connection)
+    standing = _standing(services, in_force)
     switches: dict[int, list[int]] = {}
     for view in services.relays.known_switches():
         switches.setdefault(view.config.meter, []).append(view.switch_id)
@@ -141,8 +147,8 @@ def read_meters(services: Services) -> list[schemas.Meter]:
             label=node.label,
             kind=kind_name(node.kind),
             feeder_node=node.feeder_node,
-            mode=mode_name(in_force[node.node_id].mode if node.node_id in in_force else 0),
-            claimed=node.node_id in in_force and in_force[node.node_id].holder is not None,
+            mode=mode_name(standing.get(node.node_id, _UNHELD)[0]),
+            claimed=standing.get(node.node_id, _UNHELD)[1],
             stale=is_stale(heard, node.node_id, since_ms),
             last_seen_ms=(heard[node.node_id].last_seen_ms or None)
             if node.node_id in heard
@@ -152,6 +158,31 @@ def read_meters(services: Services) -> list[schemas.Meter]:
         for node in provisioned.values()
         if node.kind
     ]
+
+
+_UNHELD = (int(BillingMode.COMMUNITY), False)
+
+
+def _standing(
+    services: Services, in_force: Mapping[int, MeterTerms]
+) -> dict[int, tuple[int, bool]]:
+    """Mode and whether somebody holds it, for each registered meter.
+
+    The chain knows a claim at once; the terms that our store knows begin with the next settlement.
+    Those do for communities too large to be asked for at each look, and while the node is away.
+    """
+    stored = {meter: (known.mode, known.holder is not None) for meter, known in in_force.items()}
+    if len(stored) > _MOST_ASKED:
+        return stored
+    ids = list(stored)
+    try:
+        meters = services.chain.views.meters(ids)
+    except (NodeUnreachableError, RpcError, ContractError):
+        return stored
+    return {
+        meter_id: (int(meter.mode), meter.claimed)
+        for meter_id, meter in zip(ids, meters, strict=True)
+    }
 
 
 def mode_name(mode: int) -> schemas.Mode:

@@ -1,0 +1,705 @@
+"""The API on a real chain and a real store: what it answers, to whom, and what it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from api_world import (
+    CONSUMER,
+    OPERATOR,
+    RESIDENT,
+    SLOT_SECONDS,
+    World,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from local_chain import AUTHORITY, STRANGER, claim_meter, development_account
+from meters import Meter, key_of
+
+from backend.api.node_routes import split_octets
+from backend.api.public_routes import mode_name
+from backend.api.slot_reader import kind_name
+from backend.api.summary import power_flows
+from backend.chain.types import BillingMode
+from backend.ingest.frame import Ack, AckResult, Poll, encode
+from backend.oracle.registers import EntityKind, Flows, Registers
+from backend.oracle.sum_tree import Leaf, Node, Proof, SumTree, verify
+from backend.telemetry import slots
+from backend.telemetry.slots import Slot, SlotState, StoredLeaf, pack
+
+pytest_plugins = ["api_world"]
+
+
+def close_slot(world: World, number: int, previous: int, registers: dict[int, int]) -> SumTree:
+    """A slot as the closer would store it, of consumers' import registers."""
+    leaves = {
+        meter: Leaf(meter, EntityKind.CONSUMER, Registers(imported_wh=wh), bytes([meter]) * 32)
+        for meter, wh in sorted(registers.items())
+    }
+    tree = SumTree.build(leaves.values())
+    before = None
+    with world.store.write() as connection:
+        stored = slots.get(connection, previous)
+        before = stored.totals_lo if stored else 0
+        slots.insert_closed(
+            connection,
+            Slot(
+                number, previous, tree.root, tree.totals.lo, tree.totals.hi, len(leaves),
+                number * 1000, tree.totals.lo - before, "deficit", SlotState.CLOSED, (),
+                None, None, None,
+            ),
+            [
+                StoredLeaf(
+                    meter, CONSUMER, pack((0, 0, 0, wh, 0, 0)), bytes([meter]) * 32, 0, False
+                )
+                for meter, wh in sorted(registers.items())
+            ],
+        )  # fmt: skip
+    return tree
+
+
+# ---- for everybody -----------------------------------------------------------------------------
+
+
+def test_health_is_ok_and_names_chain_and_store(world: World) -> None:
+    health = world.get("/api/health")
+    assert health["status"] == "ok"
+    assert health["chain"]["id"] == 31337
+    assert health["chain"]["synced"] is True
+    assert health["problems"] == []
+
+
+def test_health_is_degraded_and_says_why(world: World) -> None:
+    world.oracle.problems["sender"] = "the relayer has no ether"
+    health = world.get("/api/health")
+    assert health["status"] == "degraded"
+    assert health["problems"] == ["sender: the relayer has no ether"]
+
+
+def test_without_the_store_health_is_503_and_still_an_answer(world: World) -> None:
+    with world.store.write() as connection:
+        connection.exec_driver_sql("DROP TABLE schema_version")
+    answer = world.client.get("/api/health")
+    assert answer.status_code == 503
+    assert answer.get_json()["store"] == "unreachable"
+
+
+def test_while_the_node_is_away_what_was_known_is_still_shown(world: World) -> None:
+    before = world.get("/api/relays")
+    summary = world.get("/api/summary")
+    world.chain.rpc.url = "http://127.0.0.1:1"
+    assert world.get("/api/relays") == before
+    assert world.get("/api/summary")["price"] == summary["price"]
+    assert world.get("/api/health")["chain"]["block"] is None
+    meters = world.get("/api/meters")["meters"]
+    assert len(meters) == 9
+    status, code = world.refused("/api/prices")
+    assert (status, code) == (503, "chain_unreachable")
+
+
+def test_the_configuration_tells_a_page_all_it_needs(world: World) -> None:
+    config = world.get("/api/config")
+    assert config["chain_id"] == 31337
+    assert config["rpc_url"] == world.anvil.url
+    assert config["slot_seconds"] == SLOT_SECONDS
+    ledger = world.deployment["MeterLedger"]
+    assert config["deployment"]["MeterLedger"]["address"] == ledger.address
+    assert config["demo_wallets"] == []
+
+
+def test_demo_wallets_are_shown_on_the_demos_chain_only(world: World) -> None:
+    wallet = {
+        "name": "Authority",
+        "role": "authority",
+        "address": development_account(AUTHORITY).address,
+        "private_key": "0x01",
+        "meters": [],
+    }
+    world.write_secret("demo-wallets.json", [wallet])
+    assert world.get("/api/config")["demo_wallets"] == [wallet]
+    world.chain.chain_id = 11155111
+    config = world.get("/api/config")
+    assert config["demo_wallets"] is None
+    assert config["explorer_url"] == "https://sepolia.etherscan.io"
+
+
+def test_slots_show_what_was_metered_in_them(world: World) -> None:
+    assert world.refused("/api/slots/latest") == (404, "no_slot")
+    close_slot(world, 100, 0, {4: 1000, 7: 500})
+    close_slot(world, 101, 100, {4: 1200, 7: 530})
+    slot = world.get("/api/slots/101")
+    assert slot["starts_at"] == 101 * SLOT_SECONDS
+    assert slot["totals"]["consumption_wh"] == 1730
+    assert slot["energy"]["consumption_wh"] == slot["balance_wh"] == 230
+    assert slot["previous_slot"] == 100
+    assert world.get("/api/slots/100")["energy"]["consumption_wh"] == 1500
+    assert world.get("/api/slots/latest")["slot"] == 101
+    with world.store.write() as connection:
+        slots.set_state(connection, 100, SlotState.COMMITTED, tx_hash="0xab", committed_block=7)
+    assert world.get("/api/slots/latest")["slot"] == 100
+    assert world.refused("/api/slots/99") == (404, "unknown_slot")
+
+
+def test_slots_come_in_pages_newest_first_without_dead_ones(world: World) -> None:
+    for number in range(1, 8):
+        close_slot(world, number, number - 1, {4: number})
+    with world.store.write() as connection:
+        slots.set_state(connection, 5, SlotState.REFUSED)
+    seen: list[int] = []
+    path = "/api/slots?limit=2"
+    while path:
+        page = world.get(path)
+        seen += [slot["slot"] for slot in page["slots"]]
+        before = page["next_before"]
+        path = f"/api/slots?limit=2&before={before}" if before is not None else ""
+    assert seen == [7, 6, 4, 3, 2, 1]
+    assert world.get("/api/slots/5")["state"] == "refused"
+
+
+def test_meters_are_listed_without_readings(world: World) -> None:
+    world.report(4, 20, power_w=700)
+    meters = {meter["meter_id"]: meter for meter in world.get("/api/meters")["meters"]}
+    assert sorted(meters) == [1, 2, 3, 4, 7, 51, 52, 53, 54]
+    house = meters[4]
+    assert house["label"] == "House C1"
+    assert (house["kind"], house["mode"], house["claimed"]) == ("consumer", "prepaid", True)
+    assert (house["stale"], house["relays"]) == (False, [9])
+    assert meters[7]["stale"] is True
+    assert meters[7]["last_seen_ms"] is None
+    assert "power" not in json.dumps(house)
+
+
+def test_relays_show_order_thresholds_and_what_the_board_said(world: World) -> None:
+    relays = world.get("/api/relays")
+    assert relays["order"] == {"1": [1, 2, 3, 4]}
+    assert relays["thresholds_bps"] == {"1": [0, 2500, 5000, 7500]}
+    workshop = relays["relays"][3]
+    assert (workshop["label"], workshop["position"], workshop["threshold_bps"]) == (
+        "Workshop", 3, 7500,
+    )  # fmt: skip
+    assert (workshop["commanded_closed"], workshop["pending"]) == (True, True)
+    assert workshop["acknowledged_closed"] is False
+    contactor = relays["relays"][4]
+    assert (contactor["switch_id"], contactor["position"], contactor["threshold_bps"]) == (
+        9, None, None,
+    )  # fmt: skip
+    _acknowledge(world, switch=4, closed=True)
+    workshop = world.get("/api/relays")["relays"][3]
+    assert (workshop["acknowledged_closed"], workshop["pending"]) == (True, False)
+
+
+def _acknowledge(world: World, switch: int, closed: bool) -> None:
+    with world.store.read() as connection:
+        from backend.telemetry import commands
+
+        command = commands.newest(connection)[switch]
+    board = world.meter(5)
+    ack = Ack(command.command_id, command.pin, closed, AckResult.APPLIED, 0)
+    assert world.send(board.frame(ack, int(world.now()))) == ["accepted"]
+
+
+def test_an_override_shows_until_it_ends(world: World) -> None:
+    until = world.anvil.now() + 600
+    world.transact(AUTHORITY, "PriorityRegistry", "setOverride", 4, 1, until)
+    workshop = world.get("/api/relays")["relays"][3]
+    assert (workshop["override"], workshop["override_until"]) == ("force_open", until)
+    assert (workshop["commanded_closed"], workshop["reason"]) == (False, "override")
+
+
+def test_prices_now_and_before(world: World) -> None:
+    world.transact(OPERATOR, "PostedPrice", "setPrices", 7_000_000, 2_500_000)
+    prices = world.get("/api/prices")
+    assert prices["buy_micro_inr_per_kwh"] == 7_000_000
+    assert prices["ether_micro_inr"] == 250_000_000_000
+    assert prices["stale"] is False
+    assert [entry["buy_micro_inr_per_kwh"] for entry in prices["history"]][-1] == 7_000_000
+    assert len(prices["history"]) >= 2
+
+
+def test_events_come_in_pages_without_gap_or_repetition(world: World) -> None:
+    everything = world.get("/api/events?limit=500")["events"]
+    seen: list[Any] = []
+    path = "/api/events?limit=7"
+    while path:
+        page = world.get(path)
+        seen += page["events"]
+        before = page["next_before"]
+        path = f"/api/events?limit=7&before={before}" if before is not None else ""
+    assert seen == everything
+    registered = world.get("/api/events?name=MeterRegistered")["events"]
+    assert len(registered) == 9
+    assert {event["name"] for event in registered} == {"MeterRegistered"}
+
+
+def test_an_accounts_history_holds_what_names_it(world: World) -> None:
+    resident = development_account(RESIDENT).address
+    (claim,) = world.get(f"/api/history?account={resident.lower()}")["events"]
+    assert (claim["name"], claim["args"]["meter"]) == ("MeterClaimed", 4)
+    assert claim["contract"] == "MeterRegistry"
+    assert claim["transaction"].startswith("0x")
+
+
+def test_the_summary_adds_up(world: World) -> None:
+    world.report(2, 0, power_w=-3000)
+    world.report(3, 0, power_w=-500, soc_bp=7312)
+    world.report(1, 0, power_w=800)
+    world.report(7, 0, power_w=-700)
+    world.report(4, 0, power_w=4900)
+    close_slot(world, 100, 0, {4: 1000})
+    summary = world.get("/api/summary")
+    assert summary["power_w"] == {
+        "solar": 3000, "prosumer_export": 700, "battery": 500, "grid": 800,
+        "consumption": 4900, "unknown": -100,
+    }  # fmt: skip
+    assert summary["soc_bp"] == 7312
+    assert summary["battery_wh"] == 60_000 * 7312 // 10_000
+    assert summary["meters"] == {"total": 9, "stale": 4}
+    assert summary["counts"]["readings"] == 5
+    assert summary["latest_slot"]["slot"] == 100
+    assert summary["today"] == [
+        {"slot": 100, "consumption_wh": 1000, "solar_wh": 0, "battery_wh": 0, "grid_wh": 0}
+    ]
+    assert summary["current_slot"] == int(world.now()) // SLOT_SECONDS
+    assert 0 <= summary["slot_progress"] < 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(EntityKind), st.integers(-50_000, 50_000))))
+def test_power_flows_explain_every_watt(powers: list[tuple[int, int]]) -> None:
+    flows = power_flows(powers)
+    given_w = flows.solar + flows.prosumer_export + flows.battery + flows.grid + flows.unknown
+    assert given_w == flows.consumption
+    assert flows.unknown == sum(power for _, power in powers if True) - 2 * sum(
+        power for kind, power in powers if kind == EntityKind.GRID
+    )
+
+
+def test_every_kind_and_mode_of_the_chain_has_its_name() -> None:
+    assert [kind_name(kind) for kind in EntityKind] == [
+        "none", "consumer", "prosumer", "der", "battery", "ev", "grid",
+    ]  # fmt: skip
+    assert [mode_name(mode) for mode in BillingMode] == [
+        "community", "prepaid", "billed", "on_request",
+    ]  # fmt: skip
+
+
+# ---- for a household ---------------------------------------------------------------------------
+
+
+def test_a_household_sees_its_own_readings(world: World) -> None:
+    world.report(4, 30, power_w=1200)
+    holder = world.sign_in(RESIDENT)
+    (reading,) = world.get("/api/meters/4/readings", holder)["readings"]
+    assert reading["imported_wh"] == 30
+    assert reading["power_w"] == 1200
+    assert reading["soc_bp"] is None
+
+
+@pytest.mark.parametrize("path", ["readings", "account", "access-log"])
+def test_nobody_else_does(world: World, path: str) -> None:
+    assert world.refused(f"/api/meters/4/{path}") == (401, "not_signed_in")
+    stranger = world.sign_in(STRANGER)
+    assert world.refused(f"/api/meters/4/{path}", stranger) == (403, "not_holder")
+    assert world.refused(f"/api/meters/999/{path}", stranger) == (404, "unknown_meter")
+
+
+def test_what_the_community_owns_everybody_may_see(world: World) -> None:
+    world.report(2, 0, power_w=-3000)
+    assert len(world.get("/api/meters/2/readings")["readings"]) == 1
+    assert world.refused("/api/meters/2/account") == (401, "not_signed_in")
+    assert world.refused("/api/meters/7/readings") == (401, "not_signed_in")
+
+
+def test_the_operator_may_look_and_the_household_sees_that(world: World) -> None:
+    world.report(4, 5)
+    operator, holder = world.sign_in(OPERATOR), world.sign_in(RESIDENT)
+    world.get("/api/meters/4/readings", operator)
+    world.get("/api/meters/4/readings", operator)  # the same look
+    world.get("/api/meters/4/account", operator)
+    entries = world.get("/api/meters/4/access-log", holder)["entries"]
+    assert [(entry["role"], entry["what"]) for entry in entries] == [
+        ("operator", "account"),
+        ("operator", "readings"),
+    ]
+    assert entries[0]["account"] == development_account(OPERATOR).address
+    assert world.refused("/api/meters/4/access-log", operator) == (403, "not_holder")
+    looks = world.get("/api/operator/access", operator)["entries"]
+    assert len(looks) == 2
+    assert world.get("/api/meters/4/readings", holder)["readings"]
+    assert len(world.get("/api/meters/4/access-log", holder)["entries"]) == 2
+
+
+def test_a_household_does_not_see_the_one_before_it(world: World) -> None:
+    world.report(7, 10)
+    world.services.pipeline.submit([])
+    close_slot(world, 100, 0, {7: 10})
+    claim_meter(world.anvil.rpc, world.deployment, 7, STRANGER, 1)
+    world.oracle.follower.catch_up()
+    claimed_at = world.get("/api/events?name=MeterClaimed&limit=1")["events"][0]["at"]
+    world.now = lambda: claimed_at + 60
+    world.report(7, 1)
+    holder = world.sign_in(STRANGER)
+    world.now = lambda: claimed_at - 5 + 65  # the next household's time
+    found = world.get(f"/api/meters/7/readings?from={claimed_at - 1000}", holder)["readings"]
+    assert [reading["imported_wh"] for reading in found] == [11]
+    assert world.refused("/api/slots/100/proof/7", holder) == (403, "before_your_time")
+    assert len(world.get("/api/meters/7/readings", world.sign_in(OPERATOR))["readings"]) == 2
+
+
+def test_readings_by_slot_are_the_last_of_each(world: World) -> None:
+    base = (int(world.now()) // SLOT_SECONDS + 1) * SLOT_SECONDS
+    for offset, wh in ((0, 1), (5, 2), (14, 3), (15, 4), (31, 5)):
+        world.now = lambda offset=offset: base + offset
+        world.report(4, wh)
+    holder = world.sign_in(RESIDENT)
+    found = world.get("/api/meters/4/readings?resolution=slot", holder)["readings"]
+    assert [reading["measured_at"] - base for reading in found] == [14, 15, 31]
+    part = world.get(f"/api/meters/4/readings?from={base + 5}&to={base + 15}", holder)
+    assert [reading["measured_at"] - base for reading in part["readings"]] == [5, 14]
+    first = world.get("/api/meters/4/readings?limit=2", holder)
+    assert first["next_from"] == base + 14
+    rest = world.get(f"/api/meters/4/readings?from={first['next_from']}", holder)
+    assert len(first["readings"]) + len(rest["readings"]) == 5
+
+
+def test_a_proof_leads_from_ones_own_line_to_the_root(world: World) -> None:
+    now_slot = int(world.now()) // SLOT_SECONDS + 10
+    tree = close_slot(world, now_slot, 0, {4: 1000, 7: 500, 51: 7, 52: 8, 53: 9})
+    holder = world.sign_in(RESIDENT)
+    proof = world.get(f"/api/slots/{now_slot}/proof/4", holder)
+    assert proof["root"] == "0x" + tree.root.hex()
+    leaf = Leaf(
+        proof["leaf"]["meter"],
+        EntityKind[proof["leaf"]["kind"].upper()],
+        Registers(**proof["leaf"]["registers"]),
+        bytes.fromhex(proof["leaf"]["salt"][2:]),
+    )
+    siblings = tuple(
+        Node(bytes.fromhex(node["hash"][2:]), int(node["lo"], 16), int(node["hi"], 16))
+        for node in proof["siblings"]
+    )
+    path = int(proof["path"], 16)
+    assert [node["left"] for node in proof["siblings"]] == [
+        bool(path >> i & 1) for i in range(len(siblings))
+    ]
+    totals = Flows.from_words(int(proof["totals_lo"], 16), int(proof["totals_hi"], 16))
+    assert verify(tree.root, totals, leaf, Proof(siblings, path))
+    wrong = dataclasses.replace(leaf, registers=Registers(imported_wh=999))
+    assert not verify(tree.root, totals, wrong, Proof(siblings, path))
+    assert world.refused(f"/api/slots/{now_slot}/proof/4") == (401, "not_signed_in")
+    assert world.refused(f"/api/slots/{now_slot}/proof/7", holder) == (403, "not_holder")
+    assert world.refused(f"/api/slots/{now_slot + 1}/proof/4", holder) == (404, "unknown_leaf")
+    assert (
+        world.get(f"/api/slots/{now_slot}/proof/7", world.sign_in(OPERATOR))["leaf"]["meter"] == 7
+    )
+
+
+def test_an_account_shows_registers_terms_and_bills(world: World) -> None:
+    world.report(4, 40)
+    account = world.get("/api/meters/4/account", world.sign_in(RESIDENT))
+    assert account["registers"]["imported_wh"] == 40
+    assert account["settled_registers"]["imported_wh"] == 0
+    assert (account["mode"], account["changing"], account["leaving"]) == ("prepaid", True, False)
+    assert (account["debt_wh"], account["suspended"], account["bills"]) == (0, False, [])
+
+
+# ---- for the operator --------------------------------------------------------------------------
+
+
+def test_the_operator_deals_with_the_quarantine(world: World) -> None:
+    world.report(4, 10)
+    meter = world.meter(4)
+    meter.count(10_000_000)
+    assert world.report(4) == "quarantined_step"
+    assert world.refused("/api/operator/quarantine") == (401, "not_signed_in")
+    assert world.refused("/api/operator/quarantine", world.sign_in(RESIDENT)) == (
+        403,
+        "not_operator",
+    )
+    operator = world.sign_in(OPERATOR)
+    (entry,) = world.get("/api/operator/quarantine", operator)["quarantine"]
+    assert (entry["node_id"], entry["result"]) == (4, "quarantined_step")
+    assert "imported_wh went from 10 to 10000010" in entry["detail"]
+    dismiss = f"/api/operator/quarantine/{entry['id']}/dismiss"
+    assert world.client.post(dismiss).status_code == 401
+    assert world.client.post(dismiss, headers=operator).status_code == 200
+    assert world.client.post(dismiss, headers=operator).status_code == 404
+    assert world.get("/api/operator/quarantine", operator)["quarantine"] == []
+    meter.registers[3] = 11
+    assert world.report(4) == "accepted"
+
+
+def test_a_replaced_device_told_on_chain_is_believed(world: World) -> None:
+    world.report(4, 100)
+    world.meter(4).restart()
+    world.meter(4).registers[3] = 5
+    assert world.report(4) == "quarantined_backward"
+    before, after = (int.from_bytes(pack((0, 0, 0, wh, 0, 0)), "big") for wh in (100, 5))
+    world.transact(OPERATOR, "MeterRegistry", "recordRebase", 4, before, after, "replaced")
+    assert world.report(4, 7) == "accepted"
+    (entry,) = world.get("/api/meters/4/readings?resolution=slot", world.sign_in(OPERATOR))[
+        "readings"
+    ][-1:]
+    assert entry["imported_wh"] == 107
+    assert world.get("/api/operator/quarantine", world.sign_in(OPERATOR))["quarantine"] == []
+
+
+def test_a_meter_registered_while_the_service_runs_may_speak(world: World) -> None:
+    from conftest import write_keys
+
+    write_keys(world.home / "keys" / "nodes.json", [4, 60])
+    world.transact(OPERATOR, "MeterRegistry", "register", 60, CONSUMER, 2, 9000, key_of(60))
+    meters = {meter["meter_id"]: meter for meter in world.get("/api/meters")["meters"]}
+    assert (meters[60]["label"], meters[60]["feeder_node"]) == ("Meter 60", 2)
+    deadline = world.now() + 5
+    while (result := world.report(60, 1)) == "unknown_node" and world.now() < deadline:
+        pass  # the key file is looked at once a second
+    assert result == "accepted"
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "field"),
+    [
+        ("/api/nothing", 404, "not_found", None),
+        ("/api/slots?limit=0", 400, "invalid_field", "limit"),
+        ("/api/slots?limit=x", 400, "invalid_field", "limit"),
+        ("/api/slots?limt=5", 400, "unknown_field", "limt"),
+        ("/api/slots?before=-1", 400, "invalid_field", "before"),
+        ("/api/slots/99999999999999999999", 400, "invalid_field", "slot"),
+        ("/api/slots/abc", 404, "not_found", None),
+        ("/api/meters/0/account", 400, "invalid_field", "meter"),
+        ("/api/history", 400, "missing_field", "account"),
+        ("/api/history?account=0x12", 400, "invalid_field", "account"),
+        ("/api/meters/4/readings?resolution=year", 400, "invalid_field", "resolution"),
+        ("/api/auth/challenge?account=me", 400, "invalid_field", "account"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_what_is_wrong(
+    world: World, path: str, status: int, code: str, field: str | None
+) -> None:
+    answer = world.client.get(path)
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["code"], error.get("field")) == (status, code, field)
+    assert error["message"]
+
+
+def test_a_method_or_host_nobody_serves(world: World) -> None:
+    answer = world.client.delete("/api/slots")
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (405, "method_not_allowed")
+    assert world.refused("/external/nothing") == (404, "not_found")
+
+
+def test_a_defect_is_logged_and_tells_nobody_more(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(type(world.services.summary), "read", lambda _: broken())
+    answer = world.client.get("/api/summary")
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+    assert "secret" in caplog.text
+
+
+# ---- the page's files --------------------------------------------------------------------------
+
+
+def test_without_a_built_page_the_service_says_how_to_build_it(world: World) -> None:
+    answer = world.client.get("/")
+    assert answer.status_code == 404
+    assert "make frontend/dist/index.html" in answer.text
+
+
+def test_every_path_that_is_no_file_is_a_page(world: World) -> None:
+    dist = world.settings.frontend_dir
+    (dist / "assets").mkdir(parents=True)
+    (dist / "index.html").write_text("<p>page</p>")
+    (dist / "assets" / "index-abc.js").write_text("1")
+    (dist.parent / "secret.txt").write_text("secret")
+    for path in ("/", "/resident", "/audit/slot/7"):
+        answer = world.client.get(path)
+        assert (answer.status_code, answer.text) == (200, "<p>page</p>")
+        assert "no-cache" in answer.headers["Cache-Control"]
+    script = world.client.get("/assets/index-abc.js")
+    assert "immutable" in script.headers["Cache-Control"]
+    assert world.client.get("/assets/gone.js").status_code == 404
+    for path in ("/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt"):
+        assert "secret" not in world.client.get(path).text
+
+
+def test_browsers_are_told_whom_to_trust(world: World) -> None:
+    headers = world.client.get("/api/health").headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert world.anvil.url in policy
+    assert "ws://localhost" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert (
+        "Access-Control-Allow-Origin"
+        not in world.client.get("/api/health", headers={"Origin": "http://evil.example"}).headers
+    )
+
+
+# ---- nodes over HTTP ---------------------------------------------------------------------------
+
+
+def test_frames_as_octets_and_as_hex(world: World) -> None:
+    meter = world.meter(4)
+    first, second = meter.keyframe_at(int(world.now())), meter.delta_at(int(world.now()))
+    assert world.send(first) == ["accepted"]
+    answer = world.client.post("/api/readings", json={"frames": [first.hex(), second.hex()]})
+    assert answer.get_json() == {
+        "results": [
+            {"node": 4, "boot": 1, "sequence": 1, "result": "duplicate", "detail": None},
+            {"node": 4, "boot": 1, "sequence": 2, "result": "accepted", "detail": None},
+        ],
+        "commands": [],
+    }
+
+
+def test_bytes_that_are_no_frames_are_answered_one_by_one(world: World) -> None:
+    good = world.meter(4).keyframe_at(int(world.now()))
+    body = b"\x03abc" + bytes([len(good)]) + good + b"\x00" + b"\x50cut"
+    answer = world.client.post(
+        "/api/readings", data=body, content_type="application/octet-stream"
+    ).get_json()
+    assert [result["result"] for result in answer["results"]] == [
+        "truncated", "accepted", "truncated", "truncated",
+    ]  # fmt: skip
+    assert answer["results"][0]["node"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code", "field"),
+    [
+        (b"", "application/octet-stream", 400, "no_frames", "frames"),
+        (b"{", "application/json", 400, "malformed_json", None),
+        (b"[]", "application/json", 400, "missing_field", "frames"),
+        (b'{"frames": "00"}', "application/json", 400, "missing_field", "frames"),
+        (b'{"frames": []}', "application/json", 400, "no_frames", "frames"),
+        (b'{"frames": ["00", "xy"]}', "application/json", 400, "invalid_field", "frames.1"),
+        (b'{"frames": [7]}', "application/json", 400, "invalid_field", "frames.0"),
+        (b'{"frames": ["00"], "x": 1}', "application/json", 400, "unknown_field", "x"),
+        (b"\xff\xfe", "application/json", 400, "malformed_json", None),
+        (b"00", "text/plain", 415, "unsupported_media_type", None),
+        (b"00", "", 415, "unsupported_media_type", None),
+        (b"\0" * 5_001, "application/octet-stream", 413, "too_many_frames", "frames"),
+        (b"\0" * (1 << 20 | 1), "application/octet-stream", 413, "too_large", None),
+    ],
+)
+def test_a_body_that_holds_no_frames_is_refused_and_changes_nothing(
+    world: World, body: bytes, kind: str, status: int, code: str, field: str | None
+) -> None:
+    answer = world.client.post("/api/readings", data=body, content_type=kind)
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["code"], error.get("field")) == (status, code, field)
+    assert world.get("/api/summary")["counts"]["readings"] == 0
+
+
+@given(st.lists(st.binary(max_size=250), max_size=20))
+def test_frames_come_out_of_octets_as_they_went_in(frames: list[bytes]) -> None:
+    body = b"".join(bytes([len(frame)]) + frame for frame in frames)
+    assert split_octets(body) == frames
+
+
+def test_a_node_without_a_clock_is_told_the_time(world: World) -> None:
+    body = world.meter(4).frame(world.meter(4).reading(), 0)
+    answer = world.client.post("/api/readings", json={"frames": [body.hex()]}).get_json()
+    assert answer["results"][0]["result"] == "accepted"
+    (told,) = answer["commands"]
+    assert bytes.fromhex(told)[1] & 0xF == 9
+
+
+def _poll(world: World, node: int, frame: bytes) -> Any:
+    return world.client.post(
+        f"/api/nodes/{node}/commands", data=frame, content_type="application/octet-stream"
+    )
+
+
+def test_a_board_is_handed_its_commands_until_it_answers(world: World) -> None:
+    board = world.meter(5)
+    answer = _poll(world, 5, board.frame(Poll(0, 0), int(world.now())))
+    assert answer.status_code == 200
+    frames = answer.get_json()["frames"]
+    assert len(frames) == 4  # each relay's first command
+    again = _poll(world, 5, board.frame(Poll(0, 0), int(world.now())))
+    assert len(again.get_json()["frames"]) == 4
+    for switch in (1, 2, 3, 4):
+        _acknowledge(world, switch, closed=True)
+    assert _poll(world, 5, board.frame(Poll(0, 0), int(world.now()))).status_code == 204
+
+
+def test_a_waiting_board_hears_of_a_command_at_once(world: World) -> None:
+    import threading
+    import time
+
+    board = world.meter(5)
+    for switch in (1, 2, 3, 4):
+        _acknowledge(world, switch, closed=True)
+    answers: list[Any] = []
+
+    def wait() -> None:
+        frame = board.frame(Poll(0, 30), int(world.now()))
+        client = world.app.test_client()
+        answers.append(
+            client.post(
+                "/api/nodes/5/commands", data=frame, content_type="application/octet-stream"
+            )
+        )
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    downlink = world.services.downlink
+    while 5 not in downlink._waiting:  # until it waits
+        time.sleep(0.005)
+    until = world.anvil.now() + 600
+    began = time.monotonic()
+    world.transact(AUTHORITY, "PriorityRegistry", "setOverride", 4, 1, until)
+    thread.join(10)
+    assert time.monotonic() - began < 5
+    assert len(answers[0].get_json()["frames"]) == 1
+    assert downlink._waiting == {}
+
+
+def test_waiting_for_nothing_ends_with_204(world: World) -> None:
+    frame = world.meter(4).frame(Poll(0, 1), int(world.now()))
+    world.send(world.meter(5).frame(Poll(0, 0), 0))
+    with world.store.write() as connection:
+        connection.exec_driver_sql("DELETE FROM commands")
+    assert _poll(world, 4, frame).status_code == 204
+
+
+def test_a_poll_that_is_refused_says_why(world: World) -> None:
+    now = int(world.now())
+    poll = world.meter(5).frame(Poll(0, 0), now)
+    _poll(world, 5, poll)
+    cases = [
+        (_poll(world, 5, poll), 409, "duplicate"),
+        (_poll(world, 4, world.meter(5).frame(Poll(0, 0), now)), 400, "wrong_node"),
+        (_poll(world, 4, world.meter(4).keyframe_at(now)), 400, "not_a_poll"),
+        (_poll(world, 5, encode(5, 1, 99, now, Poll(0, 0), bytes(32))), 401, "bad_tag"),
+        (_poll(world, 77, encode(77, 1, 1, now, Poll(0, 0), key_of(77))), 404, "unknown_node"),
+        (_poll(world, 5, b"x"), 400, "truncated"),
+        (_poll(world, 5, bytes(251)), 413, "oversized"),
+    ]
+    for answer, status, code in cases:
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (status, code)
+    plain = world.client.post("/api/nodes/5/commands", data=poll, content_type="text/plain")
+    assert plain.status_code == 415
+
+
+def test_a_replayed_frame_is_told_no_commands(world: World) -> None:
+    board = Meter(5)
+    frame = board.keyframe_at(int(world.now()))
+    first = world.client.post("/api/readings", json={"frames": [frame.hex()]}).get_json()
+    assert len(first["commands"]) == 4
+    again = world.client.post("/api/readings", json={"frames": [frame.hex()]}).get_json()
+    assert again["results"][0]["result"] == "duplicate"
+    assert again["commands"] == []
