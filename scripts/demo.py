@@ -68,6 +68,9 @@ class Demo:
         where = self.where
         require_free(where.page_port, "the web page", "choose another by OHMSTEAD_PORT")
         self._start_chain()
+        if not self._is_deployed():
+            # The service waits for this file; one of a chain that is gone must not let it go ahead.
+            (where.home / "provisioned.json").unlink(missing_ok=True)
         service = self._ape("service", "serve", "--await-deployment")
         service.start()  # its imports overlap with the deployment
         self.children.append(service)

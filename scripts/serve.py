@@ -41,9 +41,9 @@ def cli(provider: Any, await_deployment: bool) -> None:
     try:
         settings = settings_on(provider.chain_id, str(provider.uri))
         relayer_file = settings.keys_dir / "relayer.json"
-        deployment_file = settings.deployments_dir / f"{provider.chain_id}.json"
         if await_deployment:
-            _await(lambda: deployment_file.exists() and relayer_file.exists())
+            # Written last: keys, meters and the deployment's file are all there by then.
+            _await((settings.home / "provisioned.json").exists)
         deployment = load_for_chain(settings.deployments_dir, provider.chain_id)
         relayer = load_account(relayer_file, os.environ.get("OHMSTEAD_PASSPHRASE"))
         chain = ChainContext(settings.rpc_url, deployment, {"relayer": relayer})
