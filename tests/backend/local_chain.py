@@ -384,3 +384,22 @@ def claim_meter(
 
 def _flat(request: tuple[str, list[Any]]) -> tuple[Any, ...]:
     return (request[0], *request[1])
+
+
+def add_tariff(rpc: RpcClient, deployment: Deployment, period_s: int) -> None:
+    """A flat tariff of Rs 5 a kWh, valid from an hour ago, billed every `period_s` seconds."""
+    book = Contract(deployment["TariffBook"])
+    abi = next(i for i in deployment["TariffBook"].abi if i.get("name") == "addTariff")
+    now = number(rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+    fields = {
+        "validFrom": now - 3600,
+        "validUntil": now + 10**8,
+        "billingPeriodSeconds": period_s,
+        "paymentTermSeconds": 3600,
+        "feedInMicroInrPerKwh": 3_000_000,
+        "telescopic": [],
+        "flat": [(2**64 - 1, 5_000_000)],
+        "name": "flat",
+    }
+    tariff = tuple(fields[part["name"]] for part in abi["inputs"][0]["components"])
+    send(rpc, OPERATOR, book.call("addTariff", tariff))
