@@ -256,4 +256,14 @@ def world(chain_state: tuple[Anvil, Deployment], tmp_path: Path) -> Iterator[Wor
     made.close()
 
 
+@pytest.fixture(scope="session")
+def quiet_world(
+    community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """A world for questions that change nothing, shared."""
+    made = World(tmp_path_factory.mktemp("quiet"), *community)
+    yield made
+    made.close()
+
+
 __all__ = ["OPERATOR", "RESIDENT", "World"]
