@@ -6,7 +6,7 @@ import { ShortHash } from "../ui/ShortHash";
 import { formatAgo } from "../units/time";
 import { useNow } from "../ui/useNow";
 import { useTransactionList } from "./context";
-import { isUnderWay, type TrackedTransaction, type TransactionState } from "./store";
+import { isUnderWay, type TrackedTransaction, type TransactionState, type TransactionStore } from "./store";
 
 const LABELS: Record<TransactionState, { text: string; icon: IconName; tone: string }> = {
   preparing: { text: "Checking", icon: "clock", tone: "wait" },
@@ -20,9 +20,20 @@ const LABELS: Record<TransactionState, { text: string; icon: IconName; tone: str
 
 const SHOWN_WHEN_CLOSED = 3;
 
-/** Every transaction of this browser with its state; new states are announced to screen readers. */
 export function TransactionTray() {
+  const { config } = useService();
   const { list, store } = useTransactionList();
+  return <Tray list={list} store={store} explorer={config.explorer_url} />;
+}
+
+interface Props {
+  list: readonly TrackedTransaction[];
+  store: Pick<TransactionStore, "dismiss" | "clearFinished">;
+  explorer: string | null;
+}
+
+/** Every transaction of this browser with its state; new states are announced to screen readers. */
+export function Tray({ list, store, explorer }: Props) {
   const [open, setOpen] = useState(false);
   const latest = list[0];
   const shown = open ? list : list.filter((one) => isUnderWay(one.state) || one === latest).slice(0, SHOWN_WHEN_CLOSED);
@@ -36,7 +47,7 @@ export function TransactionTray() {
         <section className="tray" aria-label="Transactions" data-testid="transaction-tray">
           <ul className="tray__list">
             {shown.map((one) => (
-              <Entry key={one.id} one={one} onDismiss={() => { store.dismiss(one.id); }} />
+              <Entry key={one.id} one={one} explorer={explorer} onDismiss={() => { store.dismiss(one.id); }} />
             ))}
           </ul>
           {(list.length > shown.length || open) && (
@@ -55,8 +66,7 @@ export function TransactionTray() {
   );
 }
 
-function Entry({ one, onDismiss }: { one: TrackedTransaction; onDismiss: () => void }) {
-  const { config } = useService();
+function Entry({ one, explorer, onDismiss }: { one: TrackedTransaction; explorer: string | null; onDismiss: () => void }) {
   const now = useNow(30_000);
   const label = LABELS[one.state];
   return (
@@ -71,7 +81,7 @@ function Entry({ one, onDismiss }: { one: TrackedTransaction; onDismiss: () => v
           {one.hash && (
             <>
               {" · "}
-              <ShortHash value={one.hash} kind="tx" explorer={config.explorer_url} />
+              <ShortHash value={one.hash} kind="tx" explorer={explorer} />
             </>
           )}
         </span>
