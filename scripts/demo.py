@@ -38,6 +38,7 @@ PROFILE_SLOT_S = 900
 _TICK_S = 0.5
 _START_TIMEOUT_S = 180.0
 _STOP_GRACE_S = 2.0
+_SERVICE_STOP_GRACE_S = 4.0
 
 
 class StartError(RuntimeError):
@@ -213,10 +214,11 @@ class Demo:
         self.display.close()
         last_first = list(reversed(self.children))
         service = [child for child in last_first if child.name == "service"]
-        for group in ([child for child in last_first if child not in service], service):
+        others = [child for child in last_first if child not in service]
+        for group, grace_s in ((others, _STOP_GRACE_S), (service, _SERVICE_STOP_GRACE_S)):
             for child in group:
                 child.ask_to_stop()
-            deadline = time.monotonic() + _STOP_GRACE_S
+            deadline = time.monotonic() + grace_s
             for child in group:
                 if not child.stop(deadline - time.monotonic()):
                     self.display.say(f"{child.name} did not end by itself and was killed")

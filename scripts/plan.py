@@ -197,7 +197,9 @@ def local_plan(signers: list[str], slot_seconds: int) -> Plan:
             signers=tuple(signers),
             signer_threshold=len(signers) // 2 + 1,
         ),
-        parameters=Parameters(slot_seconds=slot_seconds, admin_delay_seconds=0),
+        parameters=Parameters(
+            slot_seconds=slot_seconds, admin_delay_seconds=0, emergency_credit_wh=3_000
+        ),
         # A demo is left alone for weeks and must still take a newcomer's ether the day after.
         ether_rate=EtherRate(min_interval_seconds=0, max_age_seconds=180 * 86_400),
         prices=Prices(max_age_seconds=180 * 86_400),

@@ -61,7 +61,7 @@ def cli(provider: Any, await_deployment: bool) -> None:
             raise SystemExit(_BOOT_ERROR) from error
 
     click.echo(f"chain {provider.chain_id}, http://{settings.host}:{settings.port}")
-    WebServer(settings.host, settings.port, make_app, stop_app).run()
+    WebServer(settings.host, settings.port, make_app, stop_app).serve()
 
 
 def _await(ready: Callable[[], bool]) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -18,6 +19,7 @@ from gunicorn.app.base import BaseApplication
 _THREADS = 200
 _CONNECTIONS = 2_000
 _DRAIN_S = 1  # open web sockets never end by themselves; accepted readings are stored before
+_STOP_S = 5  # for the worker as a whole; then the master kills it
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # ships no types
@@ -53,6 +55,9 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # ships no types
             logging.shutdown()
             os._exit(0)  # do not wait for threads that hold web sockets
 
+        def post_fork(_server: Any, worker: Any) -> None:
+            worker.cfg.set("graceful_timeout", _DRAIN_S)  # the worker's own copy
+
         settings = {
             "bind": self._bind,
             "workers": 1,
@@ -61,13 +66,25 @@ class WebServer(BaseApplication):  # type: ignore[misc]  # ships no types
             "worker_connections": _CONNECTIONS,
             "keepalive": 30,
             "timeout": 60,
-            "graceful_timeout": _DRAIN_S,
+            "graceful_timeout": _STOP_S,
+            "post_fork": post_fork,
             "worker_exit": worker_exit,
             "control_socket_disable": True,
             "proc_name": "ohmstead",
         }
         for key, value in settings.items():
             self.cfg.set(key, value)
+
+    def serve(self) -> NoReturn:
+        """Serves until SIGTERM, then ends the process: Ape's own clean-up takes seconds."""
+        try:
+            self.run()
+            status = 0
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)
 
     def load(self) -> Flask:
         """The app, in the worker."""

@@ -428,7 +428,7 @@ class TestReset:
 class TestResidents:
     def household(self, **changes: Any) -> Household:
         usual: dict[str, Any] = {
-            "energy_wh": 5_000,
+            "energy_wh": 2_000,
             "debt_wh": 0,
             "suspended": False,
             "forgetful": False,
@@ -439,16 +439,17 @@ class TestResidents:
     def test_enough_is_enough(self) -> None:
         assert wants_wh(self.household()) == 0
 
-    def test_a_careful_household_buys_before_it_runs_out(self) -> None:
-        assert wants_wh(self.household(energy_wh=1_000)) > 0
+    def test_a_careful_household_pays_before_it_is_cut_off(self) -> None:
+        assert wants_wh(self.household(energy_wh=0, debt_wh=2_000)) > 2_000
 
-    def test_a_forgetful_one_buys_when_it_is_cut_off(self) -> None:
-        dark = {"energy_wh": 0, "debt_wh": 1_200, "forgetful": True}
+    def test_a_forgetful_one_pays_when_it_is_cut_off(self) -> None:
+        dark = {"energy_wh": 0, "debt_wh": 3_200, "forgetful": True}
         assert wants_wh(self.household(**dark)) == 0
-        assert wants_wh(self.household(**dark, suspended=True)) > 1_200
+        assert wants_wh(self.household(**dark, suspended=True)) > 3_200
 
     def test_nobody_buys_what_the_microgrid_has_not(self) -> None:
-        assert wants_wh(self.household(energy_wh=0, market_has_wh=500)) == 0
+        dark = {"energy_wh": 0, "debt_wh": 2_000, "suspended": True}
+        assert wants_wh(self.household(**dark, market_has_wh=1_999)) == 0
 
     def test_a_surplus_is_sold(self) -> None:
-        assert wants_wh(self.household(energy_wh=30_000)) == -20_000
+        assert wants_wh(self.household(energy_wh=30_000)) == -29_000
