@@ -173,8 +173,7 @@ def _wsgi(
             "in Wh, power in W, money in micro-rupees, time in Unix seconds.",
         ),
         security_schemes={"session": {"type": "http", "scheme": "bearer"}},
-        doc_prefix="/api",
-        doc_url="/openapi.json",
+        doc_ui=False,
         validation_error_status=400,
         validation_error_model=ErrorAnswer,
         validation_error_callback=invalid_request,
@@ -193,6 +192,7 @@ def _wsgi(
     app.register_api(operator_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))
+    app.add_url_rule("/api/openapi.json", "openapi", lambda: app.api_doc)
     register_pages(app, settings)
     live.attach(app)
     return app

@@ -35,6 +35,6 @@ def described(success: type[BaseModel], *refusals: int) -> ResponseDict:
 _ERROR = f"#/components/schemas/{ErrorAnswer.__name__}"
 
 
-def signed_in() -> list[dict[str, list[Any]]]:
-    """The security requirement of operations that need a session."""
-    return [{"session": []}]
+def signed_in(*, or_not: bool = False) -> list[dict[str, list[Any]]]:
+    """The security requirement of operations that need a session, or take one."""
+    return [{"session": []}, {}] if or_not else [{"session": []}]

@@ -101,7 +101,7 @@ def _meter_routes(api: APIBlueprint, services: Services) -> None:
     @api.get(
         "/meters/<int:meter>/readings",
         responses=described(schemas.Readings, 400, 401, 403, 404),
-        security=signed_in(),
+        security=signed_in(or_not=True),
     )
     def meter_readings(path: requests.MeterPath, query: requests.ReadingsQuery) -> Response:
         """A meter's readings, for its holder and the operator; the community's own for all."""

@@ -1,0 +1,89 @@
+"""The API's description: valid, whole, and true of what is answered."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from api_world import OPERATOR, RESIDENT, World
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from referencing import Registry, Resource
+
+pytest_plugins = ["api_world"]
+
+
+@pytest.fixture
+def document(quiet_world: World) -> Any:
+    return quiet_world.get("/api/openapi.json")
+
+
+def test_it_is_valid_openapi(document: Any) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_route_of_the_api_is_in_it(quiet_world: World, document: Any) -> None:
+    routes = {
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        for rule in quiet_world.app.url_map.iter_rules()
+        if rule.rule.startswith("/api/") and "openapi" not in rule.rule
+    }
+    assert routes == set(document["paths"])
+
+
+def test_every_operation_says_what_it_does_and_how_it_refuses(document: Any) -> None:
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            assert operation["tags"], where
+            codes = set(operation["responses"])
+            assert codes & {"200", "204"}, where
+            for code in codes - {"200", "204"}:
+                schema = operation["responses"][code]["content"]["application/json"]["schema"]
+                assert "ErrorAnswer" in str(schema), (where, code)
+            if operation.get("security"):
+                assert "401" in codes or path == "/api/auth/session", where
+
+
+def _schema_of(document: Any, path: str, method: str = "get") -> Any:
+    content = document["paths"][path][method]["responses"]["200"]["content"]
+    return content["application/json"]["schema"]
+
+
+@pytest.mark.parametrize(
+    ("path", "request_path", "who"),
+    [
+        ("/api/health", "/api/health", None),
+        ("/api/summary", "/api/summary", None),
+        ("/api/config", "/api/config", None),
+        ("/api/slots", "/api/slots", None),
+        ("/api/meters", "/api/meters", None),
+        ("/api/relays", "/api/relays", None),
+        ("/api/prices", "/api/prices", None),
+        ("/api/events", "/api/events?limit=500", None),
+        ("/api/meters/{meter}/readings", "/api/meters/4/readings", RESIDENT),
+        ("/api/meters/{meter}/account", "/api/meters/4/account", RESIDENT),
+        ("/api/meters/{meter}/access-log", "/api/meters/4/access-log", RESIDENT),
+        ("/api/operator/quarantine", "/api/operator/quarantine", OPERATOR),
+        ("/api/operator/access", "/api/operator/access", OPERATOR),
+    ],
+)
+def test_what_is_answered_is_as_it_is_described(
+    world: World, path: str, request_path: str, who: int | None
+) -> None:
+    world.report(4, 10)
+    world.report(3, 0, soc_bp=5000)
+    document = world.get("/api/openapi.json")
+    headers = world.sign_in(who) if who is not None else None
+    answer = world.get(request_path, headers)
+    resource = Resource.from_contents(
+        document | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    )
+    registry = Registry().with_resource("urn:api", resource)
+    schema = _schema_of(document, path)
+    assert schema, path
+    wrapped = {"$ref": "urn:api" + schema["$ref"]}
+    Draft202012Validator(wrapped, registry=registry).validate(answer)
