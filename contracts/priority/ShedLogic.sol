@@ -53,9 +53,8 @@ library ShedLogic {
             uint256 restoreBps = thresholdBps + marginBps;
             if (restoreBps > FULL_BPS) restoreBps = FULL_BPS;
             if (socBps <= thresholdBps) ++mustBeShed;
-            if (socBps < restoreBps) ++mayBeShed;
+            if (socBps <= thresholdBps || socBps < restoreBps) ++mayBeShed; // the margin may be 0
         }
-        // At 100 % everything is served. A threshold is below 100 %, so what must be shed also may be.
         if (previous < mustBeShed) return mustBeShed;
         return previous > mayBeShed ? mayBeShed : previous;
     }
