@@ -115,7 +115,7 @@ class MultiProof:
 
 
 class _Step(IntEnum):
-    """What happens to the first known node of the queue."""
+    """What happens to the next known node of a level."""
 
     PROMOTE = 0
     LEFT = 1
@@ -276,17 +276,21 @@ def verify_many(root: bytes, totals: Flows, leaves: Sequence[Leaf], proof: Multi
     if any(a >= b for a, b in pairwise(meters)):
         return False
     siblings = list(reversed(proof.siblings))
+    above: list[Node] = []
     try:
-        queue = [leaf_node(leaf) for leaf in leaves]
+        known = [leaf_node(leaf) for leaf in leaves]
         for step in _unpack_steps(proof.flags):
-            queue.append(_take(step, queue, siblings))
+            if not known:
+                known, above = above, []
+            above.append(_take(step, known, siblings))
     except (SumTreeError, RegisterError, IndexError):
         return False
-    return queue == [Node(root, totals.lo, totals.hi)] and not siblings
+    return known + above == [Node(root, totals.lo, totals.hi)] and not siblings
 
 
-def _take(step: _Step, queue: list[Node], siblings: list[Node]) -> Node:
-    node = queue.pop(0)
+def _take(step: _Step, known: list[Node], siblings: list[Node]) -> Node:
+    """What a step makes of the next known nodes of a level, and of the next sibling."""
+    node = known.pop(0)
     match step:
         case _Step.PROMOTE:
             return node
@@ -295,7 +299,7 @@ def _take(step: _Step, queue: list[Node], siblings: list[Node]) -> Node:
         case _Step.RIGHT:
             return parent_node(siblings.pop(), node)
         case _Step.BOTH:
-            return parent_node(node, queue.pop(0))
+            return parent_node(node, known.pop(0))
 
 
 def _pack_steps(steps: Sequence[_Step]) -> bytes:
