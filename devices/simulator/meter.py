@@ -24,16 +24,44 @@ _LONGEST_PAUSE_S = 5.0
 _REFUSED_PAUSE_S = 0.2
 _SETTLING_PAUSE_S = 0.05
 _LEAST_WAIT_S = 1.0
+_BEFORE_SLOT_END_S = 0.4
+
+
+class Heartbeat:
+    """The world's steps, for whoever waits for the next one.
+
+    Attributes:
+        rtc_ms: the wall clock at the last step, the same for all who look.
+    """
+
+    def __init__(self) -> None:
+        self.rtc_ms = _rtc_ms()
+        self._next = asyncio.Event()
+
+    def beat(self) -> None:
+        """The world has moved: wakes all who wait, before it can move again."""
+        self.rtc_ms = _rtc_ms()
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def next(self) -> None:
+        """Returns after the next step."""
+        await self._next.wait()
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How often a node does what, in seconds of the wall clock."""
+    """When a node does what, in seconds of the wall clock.
 
-    sample_s: float
+    Attributes:
+        slot_s: length of the community's slots: besides every `reading_s` all nodes read at the
+            same moment just before a slot ends, as meters with interval registers do, so that a
+            slot's registers belong together and its balance is that of the slot.
+    """
+
+    slot_s: float
     reading_s: float
     poll_wait_s: int
-    fail_safe_s: float
 
 
 class Meter:
@@ -43,6 +71,7 @@ class Meter:
         node: what the plan says of it.
         firmware: its core, with key and memory.
         world: what its sensors see and its contacts switch.
+        heartbeat: when the world has moved and it is time to sample.
         link: its way to the gateway.
         memory: where its core's state goes before anything is sent.
         behind: firmware of the metering point behind each relay, by pin; itself for a contactor.
@@ -54,6 +83,7 @@ class Meter:
         node: plan.Node,
         firmware: Firmware,
         world: World,
+        heartbeat: Heartbeat,
         link: ImpairedLink,
         memory: Memory,
         behind: Mapping[int, Firmware],
@@ -64,12 +94,14 @@ class Meter:
         self.link = link
         self.link_up = False
         self._world = world
+        self._heartbeat = heartbeat
         self._memory = memory
         self._behind = behind
         self._timing = timing
         self._started = time.monotonic()
         self._counted = list(world.energy_wms[node.id])
         self._next_reading = self._started
+        self._slot = -1
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._uplink = asyncio.Lock()
@@ -107,12 +139,12 @@ class Meter:
     async def _sample_for_ever(self) -> None:
         while True:
             self.sample()
-            await asyncio.sleep(self._timing.sample_s)
+            await self._heartbeat.next()
 
     def sample(self) -> None:
         """What the firmware does with its sensors each moment."""
         self._count()
-        rtc_ms, uptime_ms = _rtc_ms(), self._uptime_ms()
+        rtc_ms, uptime_ms = self._heartbeat.rtc_ms, self._uptime_ms()
         world, node_id = self._world, self.node.id
         if self.node.kind != "board":
             is_battery = node_id == world.plan.battery.node
@@ -130,17 +162,26 @@ class Meter:
         if self.firmware.tick(uptime_ms, rtc_ms, self._registers()):
             _LOG.info("%s: gateway silent, relays in their fail-safe state", self._name)
             self._move_contacts()
-        if self.node.kind != "board" and time.monotonic() >= self._next_reading:
-            self._schedule_reading()
+        if self.node.kind != "board" and self._reading_is_due(rtc_ms):
             self.firmware.read(rtc_ms)
         if len(self.firmware.outbox) > self.firmware.outbox.in_flight:
             self._wake.set()
 
-    def _schedule_reading(self) -> None:
-        """The first at once; the others spread, so that nodes do not all speak together."""
-        first = self._next_reading == self._started
-        phase = self.node.id * 382 % 1000 / 1000 if first else 0
-        self._next_reading = time.monotonic() + self._timing.reading_s * (1 + phase)
+    def _reading_is_due(self, rtc_ms: int) -> bool:
+        """True just before a slot ends, and in between, then with a phase of the node's own, so
+        that nodes do not always speak together."""
+        now, clock_s = time.monotonic(), (rtc_ms + self.firmware.clock_offset_ms) / 1000
+        slot = int((clock_s + _BEFORE_SLOT_END_S) // self._timing.slot_s)
+        if slot != self._slot:
+            self._slot = slot
+            phase = self.node.id * 382 % 1000 / 1000
+            pause_s = self._timing.reading_s * (0.5 + phase)
+            self._next_reading = now + max(pause_s, _BEFORE_SLOT_END_S)  # none before the end
+            return True
+        if now < self._next_reading:
+            return False
+        self._next_reading = now + self._timing.reading_s
+        return True
 
     def _count(self) -> None:
         total = self._world.energy_wms[self.node.id]

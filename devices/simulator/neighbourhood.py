@@ -19,7 +19,7 @@ from devices.simulator import plan as plans
 from devices.simulator.battery import DemonstrationCell
 from devices.simulator.links import HttpLink, ImpairedLink, Impairments, Link
 from devices.simulator.memory import Memory
-from devices.simulator.meter import Meter, Timing
+from devices.simulator.meter import Heartbeat, Meter, Timing
 from devices.simulator.profiles import SLOT_MS, load_profiles
 from devices.simulator.serial_link import SerialLink
 from devices.simulator.world import World
@@ -93,6 +93,7 @@ class Neighbourhood:
         self.world = World.at_start(plan, load_profiles())
         self.meters: dict[int, Meter] = {}
         self.impairments: dict[int, Impairments] = {}
+        self._heartbeat = Heartbeat()
         self._session = session
         self._memory = Memory(settings.home / "world.json")
         self._serial: list[SerialLink] = []
@@ -151,8 +152,8 @@ class Neighbourhood:
             self.impairments[node.id] = Impairments()
             link = ImpairedLink(self._link(node), self.impairments[node.id], seed=node.id)
             self.meters[node.id] = Meter(
-                node, firmware[node.id], self.world, link, memories[node.id], behind,
-                self._timing(node),
+                node, firmware[node.id], self.world, self._heartbeat, link, memories[node.id],
+                behind, self._timing(node),
             )  # fmt: skip
 
     def _firmware(
@@ -187,14 +188,15 @@ class Neighbourhood:
         is_battery = node.kind == "battery"
         reading_s = settings.battery_reading_s if is_battery else settings.reading_s
         wait_s = max(1, min(25, int(settings.fail_safe_s / 3)))
-        return Timing(min(_STEP_S, reading_s), reading_s, wait_s, settings.fail_safe_s)
+        return Timing(settings.slot_seconds, reading_s, wait_s)
 
     # ---- the world's clock and state -------------------------------------------------------------
 
     async def _live(self) -> None:
         last, carried, wall_s = time.monotonic(), 0.0, 0.0
+        pause_s = min(_STEP_S, self.settings.reading_s, self.settings.battery_reading_s)
         while True:
-            await asyncio.sleep(_STEP_S)
+            await asyncio.sleep(pause_s)
             now = time.monotonic()
             carried += (now - last) * 1000 * self.factor
             wall_s += now - last
@@ -203,6 +205,7 @@ class Neighbourhood:
                 dt_ms = min(int(carried), _LONGEST_STEP_MS)
                 self.world.step(dt_ms)
                 carried -= dt_ms
+            self._heartbeat.beat()
             while wall_s >= 1:
                 wall_s -= 1
                 self._tick_cell()

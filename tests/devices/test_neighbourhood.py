@@ -315,3 +315,43 @@ def test_a_damaged_memory_is_not_taken_for_a_new_one(home: Path, content: str) -
     (home / "4.nvm.json").write_text(content)
     with pytest.raises(DamagedMemory, match=r"4\.nvm\.json"):
         start_only(home, {4})
+
+
+def test_a_slots_registers_belong_together(home: Path) -> None:
+    """All nodes read at one moment before a slot ends, so that the slot's energy balances."""
+    slot_s = 3
+
+    async def scenario() -> None:
+        http = {node.id for node in PLAN.nodes if node.transport == "http"}
+        async with running(home, http, slot_seconds=float(slot_s), reading_s=1.2) as r:
+            r.neighbourhood.world.forced_w[12] = 0  # nobody reads its line here
+            metering = [n for n in http if PLAN.node(n).kind != "board"]
+            first = int(time.time()) // slot_s + 1
+            end = (first + 2) * slot_s
+            await r.gateway.until(
+                lambda: all(
+                    r.gateway.nodes[n].readings[-1:] and r.gateway.nodes[n].readings[-1].time >= end
+                    for n in metering
+                ),
+                20,
+            )
+
+            def at(slot_end: int, node_id: int) -> tuple[int, ...]:
+                readings = r.gateway.nodes[node_id].readings
+                return next(x.registers for x in reversed(readings) if x.time < slot_end)
+
+            for slot in (first, first + 1):
+                supply = use = 0
+                for n in metering:
+                    begun, ended = at(slot * slot_s, n), at((slot + 1) * slot_s, n)
+                    _, _, exported, imported, charged, discharged = (
+                        new - old for new, old in zip(ended, begun, strict=True)
+                    )
+                    if n == PLAN.grid.node:  # import comes from the main grid into the feeder
+                        exported, imported = imported, exported
+                    supply += exported + discharged
+                    use += imported + charged
+                assert supply > 500
+                assert abs(supply - use) <= 2 * len(metering)
+
+    asyncio.run(scenario())
