@@ -96,6 +96,7 @@ def create_app(
     Raises:
         StoreError, KeyringError, SerialError, AccountError, SaltKeyError: with what to do
     """
+    _set_up_log(settings)
     store = open_store(settings.store_url)
     keyring = Keyring(settings.keys_dir / "nodes.json")
     serves = oracle or OracleService(settings, store, chain)
@@ -155,6 +156,13 @@ def services_of(app: Flask) -> Services:
     """The parts of an app."""
     running: _Running = app.extensions[_EXTENSION]
     return running.services
+
+
+def _set_up_log(settings: Settings) -> None:
+    """Our lines with time and place at the level asked for; others' only from warnings on."""
+    if not logging.getLogger().handlers:
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("backend").setLevel(settings.log_level)
 
 
 # ---- the WSGI app ------------------------------------------------------------------------------

@@ -1,12 +1,17 @@
 """How fast frames are verified and readings stored: JSON lines for `make bench`.
 
-Verified: decoded, tag checked, judged, one core, keyframes and deltas as a meter mixes them. Stored:
-through HTTP into the store on disk, durable before each answer.
+Verified: decoded, tag checked, judged, on one core, keyframes and deltas as a meter mixes them.
+Stored: by the ingest alone, and through HTTP and the production server; either way a reading is on
+disk before it is answered. Server and clients share the machine's cores.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -76,7 +81,6 @@ def bench_pipeline(store: Store, pipeline: Pipeline, meters: int, each: int, bat
     streams = [list(frames_of(first + i, each)) for i in range(meters)]
     with store.write() as connection:
         nodes.provision(connection, [Node(first + i, "", 1, 0, 10_000) for i in range(meters)])
-    time.sleep(1.1)  # the ingest looks for new nodes once a second
 
     def play(frames: list[bytes]) -> None:
         for start in range(0, len(frames), batch):
@@ -91,12 +95,105 @@ def bench_pipeline(store: Store, pipeline: Pipeline, meters: int, each: int, bat
     report(name, meters * each / took, "readings/s")
 
 
+# ---- through HTTP ------------------------------------------------------------------------------
+
+
+def serve(folder: Path, port: int) -> None:
+    """The routes for nodes alone, under the server that `make serve` uses."""
+    from types import SimpleNamespace
+
+    from flask_openapi3.openapi import OpenAPI
+
+    from backend.api.node_routes import node_blueprint
+    from backend.ingest.downlink import Downlink
+    from scripts.web_server import WebServer
+
+    def make_app() -> OpenAPI:
+        store = open_store(f"sqlite:///{folder}/store.sqlite")
+        keyring = Keyring(folder / "nodes.json")
+        pipeline = Pipeline(store, keyring, Limits(since=START), lambda: START + 10_000_000.0)
+        pipeline.start()
+        downlink = Downlink(store, keyring, lambda _node: [])
+        app = OpenAPI("bench", doc_ui=False)
+        app.register_api(node_blueprint(SimpleNamespace(pipeline=pipeline, downlink=downlink)))
+        return app
+
+    WebServer("127.0.0.1", port, make_app, lambda: None).run()
+
+
+def bench_http(meters: int, each: int, batch: int) -> None:
+    """`meters` connections that stay open, each posting `batch` frames at a time."""
+    with tempfile.TemporaryDirectory() as name, socket.socket() as probe:
+        folder = Path(name)
+        write_keys(folder / "nodes.json")
+        store = open_store(f"sqlite:///{folder}/store.sqlite")
+        with store.write() as connection:
+            nodes.provision(connection, [Node(1 + i, "", 1, 0, 10_000) for i in range(meters)])
+        store.close()
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        command = [sys.executable, "-m", "benchmarks.bench_ingest", "--serve", name, str(port)]
+        server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            await_port(port)
+            took = post_all(port, meters, each, batch)
+        finally:
+            server.terminate()
+            server.wait()
+    report(
+        f"readings over HTTP, {meters} connections x {batch} a request",
+        meters * each / took,
+        "readings/s",
+    )
+
+
+def await_port(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def post_all(port: int, meters: int, each: int, batch: int) -> float:
+    streams = [list(frames_of(1 + i, each)) for i in range(meters)]
+
+    def play(frames: list[bytes]) -> None:
+        line = http.client.HTTPConnection("127.0.0.1", port)
+        for start in range(0, len(frames), batch):
+            part = frames[start : start + batch]
+            body = b"".join(bytes([len(frame)]) + frame for frame in part)
+            line.request(
+                "POST", "/api/readings", body, {"Content-Type": "application/octet-stream"}
+            )
+            answer = json.loads(line.getresponse().read())
+            assert all(entry["result"] == "accepted" for entry in answer["results"])
+        line.close()
+
+    with ThreadPoolExecutor(meters) as pool:
+        began = time.perf_counter()
+        list(pool.map(play, streams))
+        return time.perf_counter() - began
+
+
+def write_keys(path: Path) -> None:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({str(i): key_of(i).hex() for i in range(1, 5_000)}))
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--serve"]:
+        serve(Path(sys.argv[2]), int(sys.argv[3]))
+        return
     bench_verify()
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "nodes.json"
-        keys.touch(mode=0o600)
-        keys.write_text(json.dumps({str(i): key_of(i).hex() for i in range(1, 20_000)}))
+        write_keys(keys)
         store = open_store(f"sqlite:///{folder}/store.sqlite")
         pipeline = Pipeline(store, Keyring(keys), Limits(since=START), lambda: START + 10_000_000.0)
         pipeline.start()
@@ -105,6 +202,8 @@ def main() -> None:
         bench_pipeline(store, pipeline, meters=16, each=2000, batch=100)
         pipeline.stop()
     assert threading.active_count() == 1
+    bench_http(meters=32, each=40, batch=1)
+    bench_http(meters=16, each=2_000, batch=100)
 
 
 if __name__ == "__main__":
