@@ -31,7 +31,7 @@ def _register_columns() -> list[sa.Column[int]]:
 nodes = sa.Table(
     "nodes",
     metadata,
-    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("node_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("label", sa.String, nullable=False, default=""),
     sa.Column("kind", sa.Integer, nullable=False),  # chain EntityKind; 0 = board without a meter
     sa.Column("feeder_node", sa.Integer, nullable=False, default=0),
@@ -45,7 +45,7 @@ nodes = sa.Table(
 node_state = sa.Table(
     "node_state",
     metadata,
-    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("node_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("boot", sa.BigInteger, nullable=False, default=0),
     sa.Column("sequence", sa.BigInteger, nullable=False, default=0),
     sa.Column("keyframe", sa.LargeBinary),  # last accepted KEYFRAME, for deltas
@@ -69,7 +69,7 @@ readings = sa.Table(
     "readings",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("node_id", sa.BigInteger, nullable=False),
     sa.Column("boot", sa.BigInteger, nullable=False),
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("measured_at", sa.BigInteger, nullable=False),
@@ -93,7 +93,7 @@ quarantine = sa.Table(
     "quarantine",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("node_id", sa.BigInteger, nullable=False),
     sa.Column("result", sa.String, nullable=False),
     sa.Column("detail", sa.String, nullable=False),
     sa.Column("frame", sa.LargeBinary, nullable=False),
@@ -106,7 +106,9 @@ quarantine = sa.Table(
 frame_counts = sa.Table(
     "frame_counts",
     metadata,
-    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),  # 0 = unknown sender
+    sa.Column(
+        "node_id", sa.BigInteger, primary_key=True, autoincrement=False
+    ),  # 0 = unknown sender
     sa.Column("result", sa.String, primary_key=True),
     sa.Column("count", sa.BigInteger, nullable=False, default=0),
 )
@@ -114,7 +116,7 @@ frame_counts = sa.Table(
 fragments = sa.Table(
     "fragments",
     metadata,
-    sa.Column("node_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("node_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("piece_index", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("frame", sa.LargeBinary, nullable=False),
 )
@@ -124,7 +126,7 @@ node_events = sa.Table(
     "node_events",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("node_id", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.Integer, nullable=False),
     sa.Column("pin", sa.Integer, nullable=False),
     sa.Column("value", sa.BigInteger, nullable=False),
@@ -166,7 +168,7 @@ leaves = sa.Table(
     "leaves",
     metadata,
     sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.Integer, nullable=False),
     sa.Column("registers", sa.LargeBinary(30), nullable=False),  # packed, lane 5 first
     sa.Column("salt", sa.LargeBinary(32), nullable=False),
@@ -207,7 +209,7 @@ commands = sa.Table(
     metadata,
     sa.Column("command_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("switch_id", sa.Integer, nullable=False),
-    sa.Column("board", sa.Integer, nullable=False),
+    sa.Column("board", sa.BigInteger, nullable=False),
     sa.Column("pin", sa.Integer, nullable=False),
     sa.Column("closed", sa.Boolean, nullable=False),
     sa.Column("cutoff_wh", sa.BigInteger, nullable=False, default=0),
@@ -229,7 +231,7 @@ relay_acks = sa.Table(
     "relay_acks",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("node_id", sa.Integer, nullable=False),
+    sa.Column("node_id", sa.BigInteger, nullable=False),
     sa.Column("command_id", sa.BigInteger, nullable=False),  # 0 = the board moved by itself
     sa.Column("pin", sa.Integer, nullable=False),
     sa.Column("closed", sa.Boolean, nullable=False),
@@ -282,7 +284,7 @@ followed_blocks = sa.Table(
 settled_meters = sa.Table(
     "settled_meters",
     metadata,
-    sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("slot", sa.BigInteger, nullable=False),
     sa.Column("registers", sa.LargeBinary(30), nullable=False),  # as in leaves
     sa.Column("debt_wh", sa.BigInteger, nullable=False, default=0),
@@ -293,7 +295,7 @@ settled_meters = sa.Table(
 meter_terms = sa.Table(
     "meter_terms",
     metadata,
-    sa.Column("meter_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.Integer, nullable=False, default=0),  # chain EntityKind; 0 = unknown
     sa.Column("mode", sa.Integer, nullable=False, default=0),  # chain BillingMode in force
     sa.Column("changing", sa.Boolean, nullable=False, default=False),  # until a settlement
@@ -307,7 +309,7 @@ access_log = sa.Table(
     "access_log",
     metadata,
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
-    sa.Column("meter_id", sa.Integer, nullable=False, index=True),
+    sa.Column("meter_id", sa.BigInteger, nullable=False, index=True),
     sa.Column("account", sa.String, nullable=False),
     sa.Column("role", sa.String, nullable=False),  # holder | operator
     sa.Column("what", sa.String, nullable=False),
