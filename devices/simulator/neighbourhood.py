@@ -30,7 +30,6 @@ _SIMULATED = 0
 _SPOOL_READINGS = 512
 _TRIP_HOLD_MS = 30_000
 _STEP_S = 0.2
-_LONGEST_STEP_MS = 60_000
 _SAVE_EVERY_S = 5.0
 
 
@@ -193,8 +192,11 @@ class Neighbourhood:
     # ---- the world's clock and state -------------------------------------------------------------
 
     async def _live(self) -> None:
+        """Steps the world in real time. After a stall it catches up in steps no longer than usual,
+        and meters look after each, so that no cut-off is overrun by more than one."""
         last, carried, wall_s = time.monotonic(), 0.0, 0.0
         pause_s = min(_STEP_S, self.settings.reading_s, self.settings.battery_reading_s)
+        longest_ms = max(1, int(pause_s * 1000 * self.factor))
         while True:
             await asyncio.sleep(pause_s)
             now = time.monotonic()
@@ -202,10 +204,11 @@ class Neighbourhood:
             wall_s += now - last
             last = now
             while carried >= 1:
-                dt_ms = min(int(carried), _LONGEST_STEP_MS)
+                dt_ms = min(int(carried), longest_ms)
                 self.world.step(dt_ms)
                 carried -= dt_ms
-            self._heartbeat.beat()
+                self._heartbeat.beat()
+                await asyncio.sleep(0)
             while wall_s >= 1:
                 wall_s -= 1
                 self._tick_cell()
