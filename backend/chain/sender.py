@@ -104,6 +104,7 @@ class Sender:
         self._offered_at: dict[int, float] = {}
         self._lost_once: set[int] = set()
         self._gap_seen: int | None = None
+        self._moves: list[tuple[OutboxRow, OutboxState, dict[str, Any]]] = []
         self._quick_looks = 0
         self._back_off_s = 0.0
         self._unreachable_since: float | None = None
@@ -151,6 +152,7 @@ class Sender:
     # ---- one round -----------------------------------------------------------------------------
 
     def _round(self) -> float:
+        self._moves.clear()
         head = self._head()
         self._balance = head.balance
         self._take_back_unrolled(head)
@@ -209,6 +211,7 @@ class Sender:
                 self._mined(row, receipt, head)
             else:
                 waiting.extend(self._not_mined(row, head))
+        self._write_moves()
         return sorted(waiting, key=lambda row: row.nonce or 0), used
 
     def _mined(self, row: OutboxRow, receipt: Mapping[str, Any], head: _Head) -> None:
@@ -282,6 +285,7 @@ class Sender:
                 self._move(row, OutboxState.SENT, block=None, block_hash=None, gas_used=None)
             elif row.state in (OutboxState.OBSOLETE, OutboxState.FAILED):
                 self._begin_again(row)
+        self._write_moves()
 
     def _close_gaps(
         self, head: _Head, in_flight: list[OutboxRow], used: set[int]
@@ -303,6 +307,7 @@ class Sender:
         self._gap_seen = None
         for row in behind:
             self._begin_again(row)
+        self._write_moves()
         return kept
 
     def _begin_again(self, row: OutboxRow) -> None:
@@ -345,6 +350,7 @@ class Sender:
                 row.nonce for row in outbox.with_nonce_from(connection, self.address, head.nonce)
             ]
         rows = self._without_obsolete(self._without_impossible(rows))
+        self._write_moves()
         if not rows:
             return 0
         nonce = max([head.nonce - 1, *(n for n in nonces if n is not None)]) + 1
@@ -374,6 +380,7 @@ class Sender:
                 self._refused(row, answer, head)
             else:
                 self._last_error = None
+        self._write_moves()
 
     def _refused(self, row: OutboxRow, error: RpcError, head: _Head) -> None:
         refusal = classify(error.message)
@@ -468,8 +475,16 @@ class Sender:
         return check(row) if check is not None else None
 
     def _move(self, row: OutboxRow, state: OutboxState, **changes: Any) -> None:
+        """Notes what became of a row; `_write_moves` stores all that was noted at once."""
+        self._moves.append((row, state, changes))
+
+    def _write_moves(self) -> None:
+        if not self._moves:
+            return
         with self._store.write() as connection:
-            self._save(connection, row, state, changes)
+            for row, state, changes in self._moves:
+                self._save(connection, row, state, changes)
+        self._moves.clear()
 
     def _save(
         self, connection: sa.Connection, row: OutboxRow, state: OutboxState, changes: dict[str, Any]

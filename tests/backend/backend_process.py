@@ -1,7 +1,7 @@
 """The whole backend as a process that can be killed: `python backend_process.py HOME RPC_URL PORT`.
 
 It imports everything once and then, for each line on stdin, forks a child that serves; it writes
-the child's process id to stdout. So a test can kill and start the backend fifty times in two minutes.
+the child's process id to stdout. So a test can kill and start it fifty times in two minutes.
 """
 
 from __future__ import annotations
