@@ -232,6 +232,16 @@ contract SettlementTest is MeteringTest {
         assertEq(_energy(alice), 300 - 130);
     }
 
+    /// A settlement that changes neither purse nor debt does not forget that there is one.
+    function test_debt_survivesASettlementOfNothing() public {
+        _book(_lines(_line(A, 100, 0), _line(B, 0, 0)));
+        _book(_lines(_line(A, 140, 40), _line(B, 0, 0)));
+        assertEq(ledger.debtOf(_id(A)), 100);
+        _book(_lines(_line(A, 140, 200), _line(B, 0, 0)));
+        assertEq(ledger.debtOf(_id(A)), 0);
+        assertEq(_energy(alice), 60);
+    }
+
     function test_repayDebt_byAnyone() public {
         _book(_lines(_line(A, 100, 0), _line(B, 0, 1_000)));
         assertEq(ledger.repayDebt(_id(A)), 100, "nothing to burn yet");
