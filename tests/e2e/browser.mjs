@@ -31,7 +31,7 @@ export async function openPage(browser, { microgrid, wallet, viewport, dark = fa
   const faults = [];
   page.on("pageerror", (error) => faults.push(`script error: ${error.message}`));
   page.on("console", (message) => {
-    if (message.type() === "error") faults.push(`console: ${message.text()}`);
+    if (message.type() === "error") faults.push(`console: ${message.text()} ${message.location().url}`);
   });
   const own = [new URL(microgrid.page).host, new URL(microgrid.chain).host];
   page.on("request", (request) => {

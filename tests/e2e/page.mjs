@@ -11,7 +11,7 @@ export async function go(microgrid, page, path) {
 
 /** Connects the wallet that announces itself as MetaMask. */
 export async function connect(page, wallet) {
-  await byId(page, "connect-wallet").click();
+  await byId(page, "connect-wallet").first().click();
   await byId(page, "wallet-io.metamask").click();
   await byId(page, "wallet-account").waitFor();
   assert.equal(await byId(page, "wallet-account").getAttribute("data-address"), wallet.address);

@@ -32,7 +32,7 @@ export function wallets(world) {
     wallet.refuseNext();
     const { context, page, faults } = await openPage(world.browser, { ...world, wallet });
     await go(world.microgrid, page, "/resident");
-    await byId(page, "connect-wallet").click();
+    await byId(page, "connect-wallet").first().click();
     await byId(page, "wallet-io.metamask").click();
     await page.getByText("You declined in the wallet").waitFor();
     await byId(page, "wallet-io.metamask").click();

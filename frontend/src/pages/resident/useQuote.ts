@@ -12,11 +12,12 @@ export interface BuyQuote {
   weiForMax: bigint;
 }
 
-/** What `wh` cost now; null while there is no amount. */
+/** What `wh` cost now; no data while there is no amount, or it is still being typed: a signature must not carry
+ *  the limits of another amount. */
 export function useBuyQuote(wh: bigint | null, slippageBps: bigint) {
   const asked = useSettled(wh);
   const known = asked !== null && asked > 0n;
-  return useReads(
+  const query = useReads(
     ["buy-quote", asked, slippageBps],
     async (read): Promise<BuyQuote> => {
       const costMicroInr = await read("EnergyMarket", "quoteBuyUp", [asked ?? 0n]);
@@ -25,12 +26,13 @@ export function useBuyQuote(wh: bigint | null, slippageBps: bigint) {
     },
     known,
   );
+  return { ...query, data: asked === wh ? query.data : undefined };
 }
 
 /** What the market pays for `wh` now, and the least that is accepted. */
 export function useSellQuote(wh: bigint | null, slippageBps: bigint) {
   const asked = useSettled(wh);
   const query = useRead("EnergyMarket", "quoteSellDown", asked !== null && asked > 0n ? [asked] : null);
-  const quote = query.data === undefined ? undefined : { proceeds: query.data, least: limitBelow(query.data, slippageBps) };
+  const quote = query.data === undefined || asked !== wh ? undefined : { proceeds: query.data, least: limitBelow(query.data, slippageBps) };
   return { ...query, data: quote };
 }
