@@ -33,6 +33,8 @@ interface Props {
 }
 
 const HEIGHT = 240;
+/** The first columns of a day are not wider than later ones. */
+const FEWEST = 24;
 /** Half a label must fit between its column and the edge. */
 const LABEL_ROOM = 34;
 const EDGE = { left: 62, right: 8, top: 10, bottom: 26 };
@@ -46,7 +48,7 @@ export function ColumnChart({ title, columns, series, line, format }: Props) {
   const high = marks.at(-1) ?? 1;
   const inner = { width: Math.max(40, width - EDGE.left - EDGE.right), height: HEIGHT - EDGE.top - EDGE.bottom };
   const y = (value: number) => EDGE.top + ((high - value) / (high - low)) * inner.height;
-  const step = inner.width / Math.max(1, columns.length);
+  const step = inner.width / Math.max(FEWEST, columns.length);
   const x = (index: number) => EDGE.left + index * step;
   const current = chosen === null ? undefined : columns[chosen];
 

@@ -12,10 +12,15 @@ describe("a relay in words", () => {
     expect(relayWords(relay()).pending).toBeNull();
   });
 
+  it("says why there is no supply where that is known", () => {
+    expect(relayWords(relay({ supplied: false }), true).reason).toMatch(/^suspended/);
+    expect(relayWords(relay({ supplied: false }), false).reason).toMatch(/waits for a paid request$/);
+  });
+
   it.each([
     [{ override: "force_open" as const, override_until: 1_795_000_000 }, /^forced off by the authority until \d\d:\d\d$/],
     [{ override: "force_closed" as const, override_until: null }, /^forced on by the authority$/],
-    [{ supplied: false }, /^no supply/],
+    [{ supplied: false }, /^no supply: nobody has asked for it, or/],
     [{ shed: true, threshold_bps: 7_500 }, /^shed: the battery fell to 75 % or less$/],
     [{ request_id: 3 }, /^supplying a paid request$/],
     [{ acknowledged_closed: false }, /^its board moved by itself/],

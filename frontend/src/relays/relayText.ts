@@ -12,21 +12,25 @@ export interface RelayWords {
   reason: string;
 }
 
-export function relayWords(relay: Relay): RelayWords {
+/** `suspended`: whether the account behind the switch is, if that is known. */
+export function relayWords(relay: Relay, suspended?: boolean): RelayWords {
   const wanted = relay.commanded_closed ? "on" : "off";
   return {
     state: relay.acknowledged_closed ? "on" : "off",
     pending: relay.pending ? `switching ${wanted}, not acknowledged yet` : null,
-    reason: reasonOf(relay),
+    reason: reasonOf(relay, suspended),
   };
 }
 
-function reasonOf(relay: Relay): string {
+function reasonOf(relay: Relay, suspended: boolean | undefined): string {
   if (relay.override) {
     const until = relay.override_until ? ` until ${formatClock(relay.override_until)}` : "";
     return `forced ${relay.override === "force_closed" ? "on" : "off"} by the authority${until}`;
   }
-  if (!relay.supplied) return "no supply: nobody has asked for it, or its account is suspended";
+  if (!relay.supplied) {
+    if (suspended === undefined) return "no supply: nobody has asked for it, or its account is suspended";
+    return suspended ? "suspended: the prepaid energy is used up, or a bill is overdue" : "no supply: waits for a paid request";
+  }
   if (relay.shed) {
     return relay.threshold_bps === null
       ? "shed: the battery is low"

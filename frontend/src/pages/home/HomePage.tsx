@@ -26,7 +26,7 @@ export function HomePage() {
                 </Card>
                 <SlotClock summary={data} />
               </div>
-              <Relays relays={data.relays} />
+              <Relays relays={data.relays} suspended={data.suspended} />
             </div>
             <Today summary={data} />
           </>

@@ -5,7 +5,7 @@ import { Badge } from "../../ui/Badge";
 import { Card } from "../../ui/Card";
 
 /** Every switch of the community, most important first, as its board acknowledged it. */
-export function Relays({ relays }: { relays: readonly Relay[] }) {
+export function Relays({ relays, suspended }: { relays: readonly Relay[]; suspended: readonly number[] }) {
   const ordered = [...relays].sort((a, b) => (a.position ?? 99) - (b.position ?? 99) || a.switch_id - b.switch_id);
   return (
     <Card title="Switches" aside="as acknowledged by their boards" testId="relays">
@@ -20,7 +20,7 @@ export function Relays({ relays }: { relays: readonly Relay[] }) {
                 {relay.critical && <Badge tone="info">critical</Badge>}
               </span>
               <RelayState relay={relay} />
-              <span className="relays__reason">{relayWords(relay).reason}</span>
+              <span className="relays__reason">{relayWords(relay, suspended.includes(relay.meter_id)).reason}</span>
             </li>
           ))}
         </ul>

@@ -36,7 +36,7 @@ export function SlotClock({ summary }: { summary: Summary }) {
       </div>
       {last ? (
         <dl className="facts">
-          <dt>Last committed</dt>
+          <dt>{last.state === "committed" ? "Last committed" : "Last closed"}</dt>
           <dd>
             <Link to={`/audit/${last.slot}`} data-testid="latest-slot">{last.slot}</Link>
           </dd>

@@ -10,6 +10,7 @@ import { Answer } from "../../ui/Answer";
 import { Card } from "../../ui/Card";
 import { Notice } from "../../ui/Notice";
 
+/** Kinds that a household can hold; what supplies on request is taken back from that first. */
 const HOUSEHOLD_KINDS: readonly string[] = ["consumer", "prosumer", "ev"];
 
 interface Issued {
@@ -23,7 +24,7 @@ export function ClaimCodes() {
   return (
     <Card title="One-time codes" testId="claim-codes">
       <Answer query={meters} what="the meters">
-        {(list) => <IssueForm meters={list.filter((meter) => !meter.claimed && HOUSEHOLD_KINDS.includes(meter.kind))} />}
+        {(list) => <IssueForm meters={list.filter((meter) => !meter.claimed && meter.mode === "community" && HOUSEHOLD_KINDS.includes(meter.kind))} />}
       </Answer>
     </Card>
   );
@@ -53,7 +54,7 @@ function IssueForm({ meters }: { meters: readonly Meter[] }) {
     <>
       <p className="muted">A household joins with its code. It is made here and shown once; only its address goes on the chain.</p>
       {meters.length === 0 ? (
-        <p>Every household’s meter is claimed.</p>
+        <p>No meter waits for a household.</p>
       ) : (
         <div className="row">
           <select className="select" aria-label="Meter" value={meter?.meter_id} data-testid="code-meter" onChange={(event) => { setChosen(Number(event.target.value)); }}>

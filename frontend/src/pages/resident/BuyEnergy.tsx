@@ -12,6 +12,7 @@ import { Notice } from "../../ui/Notice";
 import { formatEnergy, parseKwh } from "../../units/energy";
 import { formatEther, formatInr } from "../../units/money";
 import { Slippage } from "./Slippage";
+import { useForSale } from "./useForSale";
 import { type BuyQuote, useBuyQuote } from "./useQuote";
 
 export type PayWith = "ether" | "inr";
@@ -35,6 +36,8 @@ export function BuyEnergy({ microInr, topUpMeter, start = "1" }: Props) {
   const amount = parseKwh(text);
   const wh = amount.ok && amount.value > 0n ? amount.value : null;
   const quote = useBuyQuote(wh, slippage);
+  const forSale = useForSale();
+  const lacking = forSale.problemOf(wh);
   const short = pay === "inr" && quote.data !== undefined && quote.data.costMicroInr > microInr;
 
   const buy = async () => {
@@ -61,6 +64,8 @@ export function BuyEnergy({ microInr, topUpMeter, start = "1" }: Props) {
         text={text}
         onText={setText}
         parsed={amount}
+        hint={forSale.hint}
+        problem={lacking}
         testId="buy-amount"
         presets={["1", "5", "20"].map((value) => ({ label: `${value} kWh`, text: value }))}
       />
@@ -77,7 +82,7 @@ export function BuyEnergy({ microInr, topUpMeter, start = "1" }: Props) {
       <Quote quote={quote.data} error={wh === null ? null : quote.error} pay={pay} allowed={allowance.allowed} />
       {short && <Notice tone="warn">{`You hold ${formatInr(microInr, "down")}. Pay with ether or buy INR first.`}</Notice>}
       <Slippage bps={slippage} onChange={setSlippage} />
-      <button type="button" className="button" disabled={busy || wh === null || !quote.data || short} data-testid="buy-submit" onClick={buy}>
+      <button type="button" className="button" disabled={busy || wh === null || lacking !== undefined || !quote.data || short} data-testid="buy-submit" onClick={buy}>
         {topUpMeter === undefined ? "Buy" : "Top up"}
       </button>
     </Card>

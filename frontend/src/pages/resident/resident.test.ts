@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { ChainEvent, Reading } from "../../api/types";
 import { randomBits, seeded } from "../../test/random";
 import { relay } from "../../test/samples";
-import { eventSentence } from "./data/eventText";
+import { eventSentence, toldOnce } from "./data/eventText";
 import { readingColumns } from "./data/readingColumns";
 import { inrForTokens, inrForWei, tokensForInr, weiForInr } from "./money/exchange";
 import { stepsOf, type SupplyRequest } from "./supply/progress";
@@ -82,6 +82,11 @@ describe("exchange", () => {
 });
 
 describe("history", () => {
+  it("tells a purchase once, not again as the transfers it consists of", () => {
+    const events = [event("TransferSingle", { id: 1, value: 68 }), event("TransferSingle", { id: 1, value: 462 }), event("EnergyBought", { energyWh: 462, costMicroInr: 2_772_000 })];
+    expect(toldOnce(events).map((one) => one.args.value ?? one.name)).toEqual([68, "EnergyBought"]);
+  });
+
   const event = (name: string, args: ChainEvent["args"]): ChainEvent => ({ name, contract: "X", args, transaction: "0x", block: 1, log_index: 0, at: 0 });
 
   it.each([
@@ -90,7 +95,9 @@ describe("history", () => {
     ["MeterSettled", { meter: 7, slot: 12, deltaWh: -340 }, "Meter 7 drew 340 Wh more than it gave (slot 12)"],
     ["MeterSettled", { meter: 7, slot: 12, deltaWh: "340" }, "Meter 7 gave 340 Wh more than it drew (slot 12)"],
     ["MeterClaimed", { meter: 4, mode: 1 }, "Joined with meter 4, prepaid"],
-    ["TransferSingle", { id: 1, value: 250 }, "Transfer of 250 Wh"],
+    ["TransferSingle", { id: 1, value: 250, from: "0x11", to: "0x22" }, "Transfer of 250 Wh"],
+    ["TransferSingle", { id: 1, value: 250, from: "0x11", to: `0x${"0".repeat(40)}` }, "Used 250 Wh"],
+    ["TransferSingle", { id: 1, value: 250, from: `0x${"0".repeat(40)}`, to: "0x22" }, "Credited 250 Wh from your meter"],
     ["SomethingNew", {}, "Something new"],
     ["EnergyBought", { energyWh: "many" }, "Energy bought"],
   ])("%s %j", (name, args, sentence) => {

@@ -7,13 +7,13 @@ import { Card } from "../../../ui/Card";
 import { Moment } from "../../../ui/Moment";
 import { Notice } from "../../../ui/Notice";
 import { ShortHash } from "../../../ui/ShortHash";
-import { eventSentence } from "./eventText";
+import { eventSentence, toldOnce } from "./eventText";
 
 /** Everything the chain recorded about the wallet, newest first. */
 export function History({ address }: { address: Address }) {
   const { config } = useService();
   const history = useHistory(address);
-  const events = history.data?.pages.flatMap((page) => page.events) ?? [];
+  const events = toldOnce(history.data?.pages.flatMap((page) => page.events) ?? []);
   return (
     <Card title="History" aside="from the chain" testId="history">
       {history.error && <Notice tone="bad">{explain(history.error)}</Notice>}

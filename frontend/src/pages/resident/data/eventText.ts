@@ -34,7 +34,7 @@ const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
   OrderChanged: () => "Changed the shed priorities",
   OrderProposed: () => "Proposed shed priorities",
   OverrideSet: (args) => `Set an override of switch ${text(args, "switchId")}`,
-  TransferSingle: (args) => `Transfer of ${units(args.id, args.value)}`,
+  TransferSingle: (args) => transferred(args),
   TransferBatch: () => "Transfer of several units",
 };
 
@@ -51,6 +51,29 @@ export function eventSentence(event: ChainEvent): string {
 export function spelledOut(name: string): string {
   const words = name.replaceAll(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Without the transfers that another event of the same transaction tells more about. */
+export function toldOnce(events: readonly ChainEvent[]): ChainEvent[] {
+  const amounts = new Map<string, Set<string>>();
+  for (const event of events) {
+    if (event.name.startsWith("Transfer")) continue;
+    const known = amounts.get(event.transaction) ?? new Set();
+    for (const value of Object.values(event.args)) known.add(String(value));
+    amounts.set(event.transaction, known);
+  }
+  return events.filter((event) => !event.name.startsWith("Transfer") || !amounts.get(event.transaction)?.has(String(event.args.value)));
+}
+
+const NOBODY = /^0x0{40}$/;
+
+/** Minting is metered production or purchase, burning is metered use or redemption. */
+function transferred(args: Args): string {
+  const amount = units(args.id, args.value);
+  const energy = integer(args.id) === 1n;
+  if (NOBODY.test(String(args.to))) return energy ? `Used ${amount}` : `Redeemed ${amount}`;
+  if (NOBODY.test(String(args.from))) return energy ? `Credited ${amount} from your meter` : `Received ${amount}`;
+  return `Transfer of ${amount}`;
 }
 
 function settled(args: Args): string {

@@ -20,7 +20,7 @@ export function readingColumns(readings: readonly Reading[], most = 96): Column[
     if (!first || !last) continue;
     columns.push({
       key: first.measured_at,
-      label: formatClock(last.measured_at),
+      label: formatClock(last.measured_at, { seconds: last.measured_at - first.measured_at < 60 }),
       title: `${formatMoment(first.measured_at)} to ${formatClock(last.measured_at, { seconds: true })}`,
       values: {
         drawn: last.imported_wh - first.imported_wh,

@@ -14,6 +14,7 @@ import { Notice } from "../../../ui/Notice";
 import { formatEnergy, parseKwh } from "../../../units/energy";
 import { formatEther, formatInr } from "../../../units/money";
 import type { PayWith } from "../BuyEnergy";
+import { useForSale } from "../useForSale";
 import { useBuyQuote } from "../useQuote";
 import { OutletPicker } from "./OutletPicker";
 
@@ -41,7 +42,9 @@ export function SupplyForm({ outlets, microInr }: { outlets: readonly Relay[]; m
   const wh = amount.ok && amount.value > 0n ? amount.value : null;
   const quote = useBuyQuote(wh, SLIPPAGE_BPS);
   const most = parameters.data?.[2];
-  const tooMuch = wh !== null && most !== undefined && wh > most ? `At most ${formatEnergy(most)} in one request.` : undefined;
+  const forSale = useForSale();
+  const tooMuch =
+    wh !== null && most !== undefined && wh > most ? `At most ${formatEnergy(most)} in one request.` : forSale.problemOf(wh);
   const short = pay === "inr" && quote.data !== undefined && quote.data.costMicroInr > microInr;
 
   const ask = async () => {
@@ -61,7 +64,7 @@ export function SupplyForm({ outlets, microInr }: { outlets: readonly Relay[]; m
   return (
     <Card title="Request power" testId="request-power">
       <OutletPicker outlets={outlets} text={switchText} onText={setSwitchText} />
-      <AmountField label="How much" unit="kWh" text={text} onText={setText} parsed={amount} problem={tooMuch} testId="request-amount" />
+      <AmountField label="How much" unit="kWh" text={text} onText={setText} parsed={amount} hint={forSale.hint} problem={tooMuch} testId="request-amount" />
       <Choice
         legend="Pay with"
         compact

@@ -1,0 +1,21 @@
+import { useRead } from "../../contracts/call";
+import { formatEnergy } from "../../units/energy";
+
+export interface ForSale {
+  /** Beside an amount: how much there is. */
+  hint: string | undefined;
+  /** Why `wh` cannot be bought now. */
+  problemOf: (wh: bigint | null) => string | undefined;
+}
+
+/** What the microgrid has to sell at the moment. */
+export function useForSale(): ForSale {
+  const { data: available } = useRead("EnergyMarket", "availableWh", []);
+  return {
+    hint: available === undefined ? undefined : `${formatEnergy(available)} for sale at the moment`,
+    problemOf: (wh) =>
+      wh !== null && available !== undefined && wh > available
+        ? `The microgrid has only ${formatEnergy(available)} to sell at the moment.`
+        : undefined,
+  };
+}
