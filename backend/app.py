@@ -41,10 +41,11 @@ from backend.api.summary import SummaryReader
 from backend.chain.accounts import load_account, refuse_development_keys
 from backend.chain.context import ChainContext
 from backend.config import Settings
-from backend.ingest import rebase, registration
+from backend.ingest import rebase
 from backend.ingest.downlink import Downlink
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
+from backend.ingest.registration import Registration, read_speakers
 from backend.ingest.serial_gateway import SerialGateway
 from backend.ingest.verify import Limits
 from backend.oracle.service import OracleService
@@ -94,7 +95,8 @@ def create_app(
         oracle, clock: others than the real ones, for tests
 
     Raises:
-        StoreError, KeyringError, SerialError, AccountError, SaltKeyError: with what to do
+        StoreError, KeyringError, SpeakersError, SerialError, AccountError, SaltKeyError: with
+            what to do
     """
     _set_up_log(settings)
     store = open_store(settings.store_url)
@@ -217,11 +219,14 @@ def _configured_token(settings: Settings) -> list[tuple[int, str]]:
 
 def _start(running: _Running) -> None:
     store = running.store
-    registration.catch_up(store)
+    registration = Registration(
+        store, read_speakers(running.services.settings.keys_dir / "batteries.json")
+    )
+    registration.catch_up()
     rebase.catch_up(store)
 
     def on_chain_event(_sender: object, event: ChainEvent) -> None:
-        registration.on_chain_event(store, event)
+        registration.on_chain_event(event)
         rebase.on_chain_event(store, event)
 
     running.receivers.append((signals.chain_event, on_chain_event))

@@ -6,7 +6,10 @@ while the service runs can speak as soon as its key is in the keyring.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,26 +23,54 @@ _METER = ("MeterRegistry", "MeterRegistered")
 _SWITCH = ("PriorityRegistry", "SwitchAdded")
 
 
-def on_chain_event(store: Store, event: ChainEvent) -> None:
-    """Takes a registration at the required depth; any other event is not its business."""
-    if (event.contract, event.name) in (_METER, _SWITCH):
-        with store.write() as connection:
-            _apply(connection, event)
+class SpeakersError(ValueError):
+    """The file of batteries' nodes cannot be used; the message names it and the fix."""
 
 
-def catch_up(store: Store) -> None:
-    """Takes every registration the follower has stored: at the start, as notices may be missed."""
-    with store.write() as connection:
-        for contract, name in (_METER, _SWITCH):
-            for event in events.in_order(connection, contract, [name]):
-                _apply(connection, event)
+def read_speakers(path: Path) -> dict[int, int]:
+    """Battery -> the node that speaks for it, from `{"<battery>": <node>}`; empty without a file."""
+    try:
+        document = json.loads(path.read_text())
+        return {int(battery): int(node) for battery, node in document.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise SpeakersError(f'{path} must be {{"<battery id>": <node id>}}: {error}') from None
 
 
-def _apply(connection: sa.Connection, event: ChainEvent) -> None:
-    if (event.contract, event.name) == _METER:
-        _meter(connection, event.args)
-    else:
-        _board(connection, event.args["config"])
+class Registration:
+    """Takes registrations. `speakers`: battery -> node; without an entry battery n is node n."""
+
+    def __init__(self, store: Store, speakers: Mapping[int, int]) -> None:
+        self._store = store
+        self._speakers = speakers
+
+    def on_chain_event(self, event: ChainEvent) -> None:
+        """Takes a registration at the required depth; any other event is not its business."""
+        if (event.contract, event.name) in (_METER, _SWITCH):
+            with self._store.write() as connection:
+                self._apply(connection, event)
+
+    def catch_up(self) -> None:
+        """Takes all that the follower has stored: at the start, as notices may be missed."""
+        with self._store.write() as connection:
+            for contract, name in (_METER, _SWITCH):
+                for event in events.in_order(connection, contract, [name]):
+                    self._apply(connection, event)
+
+    def _apply(self, connection: sa.Connection, event: ChainEvent) -> None:
+        if (event.contract, event.name) == _METER:
+            _meter(connection, event.args)
+        else:
+            self._board(connection, event.args["config"])
+
+    def _board(self, connection: sa.Connection, config: Any) -> None:
+        board, battery = int(config["board"]), int(config["battery"])
+        if nodes.get(connection, board) is None:
+            nodes.provision(connection, [Node(board, f"Board {board}", 0, 0, 0)])
+        speaker = nodes.get(connection, self._speakers.get(battery, battery))
+        if battery and speaker is not None and speaker.battery_id is None:
+            nodes.provision(connection, [replace(speaker, battery_id=battery)])
 
 
 def _meter(connection: sa.Connection, args: Any) -> None:
@@ -53,14 +84,3 @@ def _meter(connection: sa.Connection, args: Any) -> None:
     )
     if nodes.get(connection, meter) != said:
         nodes.provision(connection, [said])
-
-
-def _board(connection: sa.Connection, config: Any) -> None:
-    board, battery = int(config["board"]), int(config["battery"])
-    if nodes.get(connection, board) is None:
-        nodes.provision(connection, [Node(board, f"Board {board}", 0, 0, 0)])
-    speaks_for = {node.battery_id for node in nodes.all_nodes(connection).values()}
-    speaker = nodes.get(connection, battery)
-    # Unless provisioning says otherwise, battery n is metered by node n.
-    if battery and battery not in speaks_for and speaker is not None:
-        nodes.provision(connection, [replace(speaker, battery_id=battery)])

@@ -16,6 +16,8 @@ from backend.telemetry import nodes
 from backend.telemetry.nodes import Node
 from backend.telemetry.store import Store, open_store
 
+pytest.register_assert_rewrite("api_world", "chain_fixtures")
+
 METERS = {1: 6, 2: 3, 3: 4, 4: 1, 5: 0, 7: 2}
 """Node -> EntityKind: grid, DER, battery, consumer, a board, prosumer."""
 

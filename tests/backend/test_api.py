@@ -701,3 +701,45 @@ def test_a_replayed_frame_is_told_no_commands(world: World) -> None:
     again = world.client.post("/api/readings", json={"frames": [frame.hex()]}).get_json()
     assert again["results"][0]["result"] == "duplicate"
     assert again["commands"] == []
+
+
+# ---- the app -----------------------------------------------------------------------------------
+
+
+def test_the_whole_app_ends_within_two_seconds_and_leaves_no_thread(
+    chain_state: Any, tmp_path: Any
+) -> None:
+    import threading
+    import time
+
+    before = set(threading.enumerate())
+    world = World(tmp_path, *chain_state, serial_ports=(str(tmp_path / "none.tty"),))
+    waiting = threading.Thread(
+        target=_poll,
+        args=(world, 7, world.meter(7).frame(Poll(0, 60), int(world.now()))),
+        name="long poll",
+    )
+    waiting.start()
+    while 7 not in world.services.downlink._waiting:
+        time.sleep(0.005)
+    world.report(4, 1)
+    began = time.monotonic()
+    world.close()
+    assert time.monotonic() - began < 2
+    waiting.join(5)
+    left = {thread for thread in set(threading.enumerate()) - before if thread.is_alive()}
+    assert left == set()
+
+
+def test_what_cannot_begin_says_what_to_do(chain_state: Any, tmp_path: Any) -> None:
+    from backend.ingest.keyring import KeyringError
+    from backend.ingest.serial_gateway import SerialError
+
+    with pytest.raises(SerialError, match="OHMSTEAD_SERIAL_PORTS"):
+        World(tmp_path / "a", *chain_state, serial_ports=("/dev/x@fast",))
+    keys = tmp_path / "b" / "keys" / "nodes.json"
+    keys.parent.mkdir(parents=True)
+    keys.touch(mode=0o644)
+    keys.chmod(0o644)
+    with pytest.raises(KeyringError, match="chmod 600"):
+        World(tmp_path / "b", *chain_state)

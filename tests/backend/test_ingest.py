@@ -32,6 +32,7 @@ from backend.ingest.frame import Hardware as Made
 from backend.ingest.keyring import Keyring, KeyringError
 from backend.ingest.pipeline import Outcome, Pipeline
 from backend.ingest.rebase import catch_up, on_chain_event
+from backend.ingest.registration import Registration, SpeakersError, read_speakers
 from backend.ingest.verify import Limits
 from backend.telemetry import commands, events, nodes, quarantine, readings
 from backend.telemetry.events import ChainEvent
@@ -685,3 +686,50 @@ def test_polling_is_a_frame_like_any_other(pipeline: Pipeline) -> None:
     board = Meter(5)
     poll = board.frame(Poll(0, 20), 0)
     assert send(pipeline, poll, poll) == [Result.ACCEPTED, Result.DUPLICATE]
+
+
+# ---- registered on chain -----------------------------------------------------------------------
+
+
+def _registered(meter: int, power_w: int) -> ChainEvent:
+    args = {"meter": meter, "kind": 4, "feederNode": 3, "maxPowerW": power_w}
+    return ChainEvent(1, 0, "0x", "0x", "MeterRegistry", "MeterRegistered", args, SINCE)
+
+
+def _switch_added(board: int, battery: int) -> ChainEvent:
+    config = {"meter": 53, "board": board, "pin": 2, "battery": battery, "critical": False}
+    args = {"switchId": 3, "config": config}
+    return ChainEvent(2, 0, "0x", "0x", "PriorityRegistry", "SwitchAdded", args, SINCE)
+
+
+def test_what_is_registered_on_chain_is_known_here(store: Store) -> None:
+    registration = Registration(store, {1: 61})
+    with store.write() as connection:
+        events.store(connection, [_registered(61, 9_000), _switch_added(70, 1)])
+    registration.catch_up()
+    registration.on_chain_event(_rebased(0, 0, 1))  # not its business
+    with store.read() as connection:
+        known = nodes.all_nodes(connection)
+        assert set(nodes.load_states(connection, [61, 70])) == {61, 70}
+    assert known[61] == nodes.Node(61, "Meter 61", 4, 3, 9_000, battery_id=1)
+    assert known[70] == nodes.Node(70, "Board 70", 0, 0, 0)
+
+
+def test_provisioned_labels_stay_and_the_chain_says_the_rest(store: Store) -> None:
+    provision(store)
+    Registration(store, {}).on_chain_event(_registered(4, 1_234))
+    with store.read() as connection:
+        node = nodes.get(connection, 4)
+    assert node is not None
+    assert (node.label, node.max_power_w, node.kind) == ("node 4", 1_234, 4)
+
+
+def test_a_wrong_file_of_speakers_is_refused_by_name(tmp_path: Path) -> None:
+    assert read_speakers(tmp_path / "none.json") == {}
+    file = tmp_path / "batteries.json"
+    for text in ("[]", "{", '{"x": 1}', '{"1": null}'):
+        file.write_text(text)
+        with pytest.raises(SpeakersError, match=r"batteries\.json must be"):
+            read_speakers(file)
+    file.write_text('{"1": 3}')
+    assert read_speakers(file) == {1: 3}
