@@ -4,7 +4,8 @@ Whoever clears a book hands in its orders best first, each with its fill, and th
 One pass over them is enough to know that this is the clearing and no other:
 
 - permutation: every order of the book is there once, none is made up
-- monotone: bids do not get dearer nor offers cheaper; equal prices go by time, then id
+- monotone: bids do not get dearer nor offers cheaper; equal prices go by time, then id; as this
+  order is strict, no order is there twice
 - limit: nobody is filled at a price worse than the own limit, or beyond the own energy
 - better filled: every bid above the price and every offer below it is filled whole
 - margin: orders exactly at the price share by the market's rule, and on one side only
@@ -186,16 +187,12 @@ class _Side:
 
 def _side(book: dict[int, Order], rows: Sequence[tuple[int, int]], side: Side) -> _Side:
     found: list[tuple[Order, int]] = []
-    seen: set[int] = set()
     for order_id, filled in rows:
         order = book.get(order_id)
         if order is None or order.side is not side:
             raise VerificationError(
                 Rule.PERMUTATION, f"no {side.name.lower()} {order_id} in the book"
             )
-        if order_id in seen:
-            raise VerificationError(Rule.PERMUTATION, f"order {order_id} is there twice")
-        seen.add(order_id)
         found.append((order, filled))
     return _Side(side, found)
 

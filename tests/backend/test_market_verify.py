@@ -156,10 +156,11 @@ def test_the_honest_claim_holds() -> None:
         (replace(HONEST, bids=(*HONEST.bids, (99, 0))), Rule.PERMUTATION),
         (replace(HONEST, bids=(*HONEST.bids, (7, 0))), Rule.PERMUTATION),
         (replace(HONEST, bids=(*HONEST.bids, (8, 0)), offers=HONEST.offers[:2]), Rule.PERMUTATION),
-        # out of price order; out of time order
+        # out of price order; out of time order; one twice in the place of another
         (replace(HONEST, bids=((4, 30), (3, 40), *HONEST.bids[2:])), Rule.MONOTONE),
         (replace(HONEST, offers=((2, 30), (1, 50), (8, 0))), Rule.MONOTONE),
         (replace(HONEST, bids=(*HONEST.bids[:2], (6, 5), (5, 5), (7, 0))), Rule.MONOTONE),
+        (replace(HONEST, bids=(*HONEST.bids[:2], (5, 5), (5, 5), (7, 0))), Rule.MONOTONE),
         # filled beyond its energy, below nothing, or at a price it never accepted
         (with_fills(HONEST, o1=51), Rule.LIMIT),
         (with_fills(HONEST, o5=-1), Rule.LIMIT),
