@@ -34,7 +34,7 @@ interface IPowerCoinDesk {
     error PowerCoinDesk_Slippage(uint256 result, uint256 limit);
     /// The new rate lies outside the bounds or steps too far at once.
     error PowerCoinDesk_RateOutOfBounds(uint256 rate, uint256 min, uint256 max);
-    /// The ether rate is older than maxRateAge: buying is refused, redeeming is not.
+    /// The ether rate is older than RateLimits.maxAge: buying with ether is refused, redeeming is not.
     error PowerCoinDesk_StaleRate(uint256 updatedAt, uint256 maxAge);
     /// The operation would leave the reserve below the supply.
     error PowerCoinDesk_ReserveShortfall(uint256 reserveMicroInr, uint256 supplyMicroInr);

@@ -98,10 +98,8 @@ abstract contract CommunityTest is MoneyTest {
         posted = new PostedPrice(address(manager), 1_000_000, 20_000_000, uint96(BUY_PRICE), uint96(SELL_PRICE));
         book = new TariffBook(address(manager), token, registry, ledger);
         priorities = new PriorityRegistry(address(manager), quorum);
-        EnergyMarket.Links memory links =
-            EnergyMarket.Links(token, desk, registry, ledger, book, priorities, posted);
-        market =
-            new EnergyMarket(address(manager), links, MAX_PRICE_AGE, EMERGENCY_CREDIT_WH, MAX_REQUEST_WH);
+        EnergyMarket.Links memory links = EnergyMarket.Links(token, desk, registry, ledger, book, priorities, posted);
+        market = new EnergyMarket(address(manager), links, MAX_PRICE_AGE, EMERGENCY_CREDIT_WH, MAX_REQUEST_WH);
         ledger.setInventory(address(market));
     }
 

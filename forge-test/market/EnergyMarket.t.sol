@@ -111,9 +111,7 @@ contract EnergyMarketTest is CommunityTest {
         );
         market.buyEnergy(1, type(uint256).max);
         token.setApprovalForAll(address(market), true);
-        vm.expectRevert(
-            abi.encodeWithSelector(IERC1155Errors.ERC1155InsufficientBalance.selector, bob, 0, 6500, INR)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IERC1155Errors.ERC1155InsufficientBalance.selector, bob, 0, 6500, INR));
         market.buyEnergy(1, type(uint256).max);
     }
 
@@ -197,9 +195,7 @@ contract EnergyMarketTest is CommunityTest {
         HostileReceiver buyer = new HostileReceiver();
         buyer.behave(HostileReceiver.Manner.Revert);
         vm.expectRevert(HostileReceiver.HostileReceiver_Refused.selector);
-        buyer.execute{value: 0.01 ether}(
-            address(market), abi.encodeCall(market.buyEnergy, (1000, type(uint256).max))
-        );
+        buyer.execute{value: 0.01 ether}(address(market), abi.encodeCall(market.buyEnergy, (1000, type(uint256).max)));
         vm.prank(alice);
         market.buyEnergy(1000, type(uint256).max);
     }
@@ -207,12 +203,8 @@ contract EnergyMarketTest is CommunityTest {
     function test_hostile_buyerCannotReenter() public {
         HostileReceiver buyer = new HostileReceiver();
         buyer.behaveByCalling(address(market), abi.encodeCall(market.sellEnergy, (10, 0)));
-        buyer.execute{value: 0.01 ether}(
-            address(market), abi.encodeCall(market.buyEnergy, (1000, type(uint256).max))
-        );
-        assertEq(
-            buyer.callAnswer(), abi.encodePacked(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector)
-        );
+        buyer.execute{value: 0.01 ether}(address(market), abi.encodeCall(market.buyEnergy, (1000, type(uint256).max)));
+        assertEq(buyer.callAnswer(), abi.encodePacked(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector));
     }
 
     function test_unitsWithoutUseAreRefused() public {

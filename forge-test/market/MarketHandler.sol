@@ -91,7 +91,9 @@ contract MarketHandler is CommunityTest {
     function useAndAcknowledge(bool hall, uint256 wh, bool answers) external {
         SwitchId switchId = _switch(hall);
         // A relay that is open lets nothing through.
-        if (priorities.switchState(switchId).acknowledgedClosed) _count(hall ? HALL : WORKSHOP, bound(wh, 0, 9_000), 0);
+        if (priorities.switchState(switchId).acknowledgedClosed) {
+            _count(hall ? HALL : WORKSHOP, bound(wh, 0, 9_000), 0);
+        }
         if (answers) _acknowledge(switchId);
         _closeSlot();
     }
@@ -213,9 +215,8 @@ contract MarketHandler is CommunityTest {
 
     function energySupplyAndSum() external view returns (uint256 supply, uint256 sum) {
         supply = token.totalSupply(ENERGY);
-        sum = token.balanceOf(address(market), ENERGY) + token.balanceOf(alice, ENERGY)
-            + token.balanceOf(bob, ENERGY) + token.balanceOf(address(hostile), ENERGY)
-            + token.balanceOf(address(token), ENERGY);
+        sum = token.balanceOf(address(market), ENERGY) + token.balanceOf(alice, ENERGY) + token.balanceOf(bob, ENERGY)
+            + token.balanceOf(address(hostile), ENERGY) + token.balanceOf(address(token), ENERGY);
     }
 
     function reserveAndSupply() external view returns (uint256, uint256) {

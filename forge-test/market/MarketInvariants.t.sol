@@ -64,29 +64,19 @@ contract MarketInvariantsTest is Test {
             costs += handler.costOf(id);
             used += due;
         }
-        assertEq(
-            handler.inrOfMarket(), market.escrowMicroInr() + handler.refundsOwed() + market.takingsMicroInr()
-        );
+        assertEq(handler.inrOfMarket(), market.escrowMicroInr() + handler.refundsOwed() + market.takingsMicroInr());
         assertEq(
             market.takingsMicroInr() + handler.takingsWithdrawn() + handler.paidForEnergy(),
             handler.earnedFromSales() + used
         );
-        assertEq(
-            costs, used + market.escrowMicroInr() + handler.refundsOwed() + handler.refundsWithdrawn()
-        );
+        assertEq(costs, used + market.escrowMicroInr() + handler.refundsOwed() + handler.refundsWithdrawn());
     }
 
-    function invariant_energyIsConserved() public view {
+    function invariant_unitsAreBackedAndPromisesKept() public view {
         (uint256 supply, uint256 sum) = handler.energySupplyAndSum();
-        assertEq(supply, sum);
-    }
-
-    function invariant_reserveCoversSupply() public view {
-        (uint256 reserve, uint256 supply) = handler.reserveAndSupply();
-        assertGe(reserve, supply);
-    }
-
-    function invariant_promisesAreKept() public view {
+        assertEq(supply, sum, "energy is conserved");
+        (uint256 reserve, uint256 inr) = handler.reserveAndSupply();
+        assertGe(reserve, inr, "the reserve covers the supply");
         assertEq(handler.broken(), "");
     }
 }

@@ -36,9 +36,7 @@ contract SupplyOnRequestTest is CommunityTest {
         vm.expectEmit(address(market));
         emit IEnergyMarket.SupplyRequested(1, HALL_SWITCH, alice, 10_000, COST);
         vm.expectEmit(address(priorities));
-        emit IPriorityRegistry.RelayCommand(
-            HALL_SWITCH, 5, 0, true, 2, 10_123, IPriorityRegistry.Reason.SupplyStarted
-        );
+        emit IPriorityRegistry.RelayCommand(HALL_SWITCH, 5, 0, true, 2, 10_123, IPriorityRegistry.Reason.SupplyStarted);
         vm.prank(alice);
         assertEq(market.requestSupply(HALL_SWITCH, 10_000, COST), 1);
 
@@ -90,9 +88,7 @@ contract SupplyOnRequestTest is CommunityTest {
     function test_request_switchWithoutMeter() public {
         _addSwitch(SwitchId.wrap(9), MeterId.wrap(0), 7, false);
         vm.prank(alice);
-        vm.expectRevert(
-            abi.encodeWithSelector(IEnergyMarket.EnergyMarket_NotOnRequest.selector, SwitchId.wrap(9))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IEnergyMarket.EnergyMarket_NotOnRequest.selector, SwitchId.wrap(9)));
         market.requestSupply(SwitchId.wrap(9), 1, COST);
     }
 
@@ -136,9 +132,7 @@ contract SupplyOnRequestTest is CommunityTest {
         _registerShed(shed);
         _closeSlot();
         vm.prank(alice);
-        vm.expectRevert(
-            abi.encodeWithSelector(IEnergyMarket.EnergyMarket_SwitchNotOpen.selector, SwitchId.wrap(7))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IEnergyMarket.EnergyMarket_SwitchNotOpen.selector, SwitchId.wrap(7)));
         market.requestSupply(SwitchId.wrap(7), 10, COST);
     }
 
@@ -193,14 +187,13 @@ contract SupplyOnRequestTest is CommunityTest {
 
     function test_drawDown_unknown() public {
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IEnergyMarket.EnergyMarket_WrongState.selector, 7, IEnergyMarket.RequestState.None
-            )
+            abi.encodeWithSelector(IEnergyMarket.EnergyMarket_WrongState.selector, 7, IEnergyMarket.RequestState.None)
         );
         market.drawDown(7);
     }
 
     /// However often it is drawn down, the requester pays the use rounded up once, and gets back the rest.
+    /// forge-config: default.fuzz.runs = 64
     function test_drawDown_roundsOnce(uint16[8] memory uses, uint64 price) public {
         price = uint64(bound(price, 1_000_000, 20_000_000));
         vm.prank(operator);

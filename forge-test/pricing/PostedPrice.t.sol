@@ -97,9 +97,8 @@ contract PostedPriceTest is MoneyTest {
         for (uint256 i = 0; i < 6; i += 2) {
             (bool a, bool b) = (tries[i] % 3 == 0, tries[i] % 3 == 1);
             (uint256 x, uint256 y) = (tries[i] % 1200, tries[i + 1] % 1200);
-            if (a) try posted.setPrices(x, y) {} catch {}
-            else if (b) try posted.setBuyPrice(x) {} catch {}
-            else try posted.setSellPrice(x) {} catch {}
+            if (a) try posted.setPrices(x, y) {} catch {} else if (b) try posted.setBuyPrice(x) {}
+                catch {} else try posted.setSellPrice(x) {} catch {}
             (uint256 buy, uint256 sell,) = posted.prices();
             assertTrue(100 <= sell && sell <= buy && buy <= 1000);
         }

@@ -356,9 +356,7 @@ contract TariffBookTest is CommunityTest {
         book.bill(1);
         _oneBill(HOUSE, alice, 100_000);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IERC1155Errors.ERC1155MissingApprovalForAll.selector, address(book), operator
-            )
+            abi.encodeWithSelector(IERC1155Errors.ERC1155MissingApprovalForAll.selector, address(book), operator)
         );
         vm.prank(operator);
         book.payBill(1);
@@ -381,9 +379,7 @@ contract TariffBookTest is CommunityTest {
         vm.prank(alice);
         book.payBill(1);
         vm.startPrank(operator);
-        vm.expectRevert(
-            abi.encodeWithSelector(ITariffBook.TariffBook_FundsShort.selector, 55 * RUPEE + 1, 55 * RUPEE)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ITariffBook.TariffBook_FundsShort.selector, 55 * RUPEE + 1, 55 * RUPEE));
         book.withdrawTakings(55 * RUPEE + 1, operator);
         vm.expectEmit(address(book));
         emit ITariffBook.TakingsWithdrawn(operator, 55 * RUPEE);
@@ -494,6 +490,7 @@ contract TariffBookTest is CommunityTest {
     // ---- property
 
     /// However modes, slots and bill calls fall, the bills hold exactly what was drawn under Billed terms.
+    /// forge-config: default.fuzz.runs = 64
     function test_everyBilledWhIsOnOneBill(uint8[24] memory steps) public {
         _claimBilled(HOUSE, alice);
         uint256 drawnBilled;
@@ -504,7 +501,8 @@ contract TariffBookTest is CommunityTest {
                 vm.prank(alice);
                 try registry.setBillingMode(
                     HOUSE, mode == BillingMode.Billed ? BillingMode.Prepaid : BillingMode.Billed
-                ) {} catch {}
+                ) {}
+                    catch {}
             } else if (kind == 1) {
                 skip(uint256(steps[i]) * 12 hours);
             } else if (kind == 2) {

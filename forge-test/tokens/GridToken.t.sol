@@ -79,7 +79,9 @@ contract GridTokenTest is MoneyTest {
     }
 
     /// An account's three amounts share a word and never spill into each other.
-    function test_holdingsAreIndependent(uint128 inr, uint56 energy, uint64 grams, uint128 a, uint56 b, uint64 c) public {
+    function test_holdingsAreIndependent(uint128 inr, uint56 energy, uint64 grams, uint128 a, uint56 b, uint64 c)
+        public
+    {
         token.mintInr(alice, inr);
         _settle(alice, int256(uint256(energy)));
         token.mintCo2(alice, grams);
@@ -223,9 +225,8 @@ contract GridTokenTest is MoneyTest {
     /// Whoever settles cannot make an honest contract look as if it refused, by sending too little gas.
     function test_settle_tooLittleGasRevertsInsteadOfParking(uint256 gasLimit) public {
         gasLimit = bound(gasLimit, 60_000, 400_000);
-        bytes memory call = abi.encodeWithSelector(
-            token.settleEnergy.selector, _two(address(hostile), alice), _signed(10, 10)
-        );
+        bytes memory call =
+            abi.encodeWithSelector(token.settleEnergy.selector, _two(address(hostile), alice), _signed(10, 10));
         (bool done, bytes memory answer) = address(token).call{gas: gasLimit}(call);
         if (!done) assertEq(bytes32(bytes4(answer)), bytes32(IGridToken.GridToken_TooLittleGas.selector));
         assertEq(token.parkedEnergy(address(hostile)), 0);

@@ -142,9 +142,8 @@ contract MoneyHandler is Test {
     }
 
     function withdrawParked(uint256 to) external {
-        HostileReceiver(payable(people[3])).execute(
-            address(TOKEN), abi.encodeCall(TOKEN.withdrawParked, (people[to % 3]))
-        );
+        HostileReceiver(payable(people[3]))
+            .execute(address(TOKEN), abi.encodeCall(TOKEN.withdrawParked, (people[to % 3])));
     }
 
     function pauseOrNot(uint8 dice) external {

@@ -59,7 +59,9 @@ contract PowerCoinDeskTest is MoneyTest {
     }
 
     function test_buyWithEther_slippage() public {
-        vm.expectRevert(abi.encodeWithSelector(IPowerCoinDesk.PowerCoinDesk_Slippage.selector, 200_000e6, 200_000e6 + 1));
+        vm.expectRevert(
+            abi.encodeWithSelector(IPowerCoinDesk.PowerCoinDesk_Slippage.selector, 200_000e6, 200_000e6 + 1)
+        );
         vm.prank(alice);
         desk.buyWithEther{value: 1 ether}(alice, 200_000e6 + 1);
     }
@@ -72,9 +74,7 @@ contract PowerCoinDeskTest is MoneyTest {
     }
 
     function test_buyWithToken_refusals() public {
-        vm.expectRevert(
-            abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, address(desk), 0, 5e6)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IERC20Errors.ERC20InsufficientAllowance.selector, address(desk), 0, 5e6));
         vm.prank(bob);
         desk.buyWithToken(bob, 5e6, 0);
         vm.startPrank(alice);
@@ -169,9 +169,7 @@ contract PowerCoinDeskTest is MoneyTest {
     function test_redeem_onlyOwnInr() public {
         vm.prank(alice);
         desk.buyWithEther{value: 1 ether}(alice, 0);
-        vm.expectRevert(
-            abi.encodeWithSelector(IERC1155Errors.ERC1155InsufficientBalance.selector, bob, 0, RUPEE, INR)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IERC1155Errors.ERC1155InsufficientBalance.selector, bob, 0, RUPEE, INR));
         vm.prank(bob);
         desk.redeemForEther(RUPEE, 0);
     }
@@ -245,9 +243,7 @@ contract PowerCoinDeskTest is MoneyTest {
         emit IPowerCoinDesk.EtherRateChanged(200_000e6, 220_000e6);
         desk.setEtherRate(220_000e6);
         assertEq(desk.quoteEther(1 ether), 220_000e6);
-        vm.expectRevert(
-            abi.encodeWithSelector(IPowerCoinDesk.PowerCoinDesk_RateTooSoon.selector, block.timestamp, 60)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IPowerCoinDesk.PowerCoinDesk_RateTooSoon.selector, block.timestamp, 60));
         desk.setEtherRate(230_000e6);
     }
 
@@ -290,9 +286,7 @@ contract PowerCoinDeskTest is MoneyTest {
         skip(60);
         vm.prank(operator);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IPowerCoinDesk.PowerCoinDesk_ReserveShortfall.selector, 190_000e6, 200_000e6
-            )
+            abi.encodeWithSelector(IPowerCoinDesk.PowerCoinDesk_ReserveShortfall.selector, 190_000e6, 200_000e6)
         );
         desk.setEtherRate(190_000e6);
 
@@ -319,9 +313,7 @@ contract PowerCoinDeskTest is MoneyTest {
         desk.fundReserve{value: 2 ether}();
         vm.startPrank(operator);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                IPowerCoinDesk.PowerCoinDesk_ReserveShortfall.selector, 200_000e6 - 1, 200_000e6
-            )
+            abi.encodeWithSelector(IPowerCoinDesk.PowerCoinDesk_ReserveShortfall.selector, 200_000e6 - 1, 200_000e6)
         );
         desk.withdrawSurplus(address(0), 2 ether + 1, operator);
         vm.expectEmit(address(desk));
