@@ -1,3 +1,4 @@
+import { editable } from "../../units/decimal";
 import { Balance } from "./Balance";
 import { BuyEnergy } from "./BuyEnergy";
 import type { Household } from "./household";
@@ -5,9 +6,13 @@ import { Join } from "./Join";
 import { SellEnergy } from "./SellEnergy";
 import { Suspended } from "./Suspended";
 
+/** Enough to go on for a while after a debt is repaid. */
+const FRESH_START_WH = 1_000n;
+
 /** The household at a glance: what it has, what it must do, what it can buy and sell. */
 export function Overview({ household }: { household: Household }) {
   const suspended = household.meters.filter((meter) => meter.suspended);
+  const toTopUp = suspended.find((meter) => meter.mode !== "billed");
   return (
     <>
       {suspended.map((meter) => (
@@ -18,7 +23,11 @@ export function Overview({ household }: { household: Household }) {
           <Balance household={household} />
           {household.meters.length === 0 && <Join />}
         </div>
-        <BuyEnergy microInr={household.microInr} />
+        {toTopUp ? (
+          <BuyEnergy key={toTopUp.meter} microInr={household.microInr} topUpMeter={toTopUp.meter} start={editable(toTopUp.debtWh + FRESH_START_WH, 3)} />
+        ) : (
+          <BuyEnergy microInr={household.microInr} />
+        )}
         <SellEnergy energyWh={household.energyWh} />
       </div>
       {household.meters.length > 0 && (

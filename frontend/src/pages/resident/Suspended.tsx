@@ -1,9 +1,7 @@
 import { Link } from "react-router-dom";
 
-import { editable } from "../../units/decimal";
-import { formatEnergy } from "../../units/energy";
 import { Notice } from "../../ui/Notice";
-import { BuyEnergy } from "./BuyEnergy";
+import { formatEnergy } from "../../units/energy";
 import type { Household, OwnMeter } from "./household";
 
 /** Why supply is off and the one thing that brings it back. */
@@ -16,15 +14,10 @@ export function Suspended({ household, meter }: { household: Household; meter: O
       </Notice>
     );
   }
-  // Enough to repay the debt and to go on for a while.
-  const start = editable(meter.debtWh + 1000n, 3);
   return (
-    <div className="stack">
-      <Notice tone="bad" testId="suspended">
-        <strong>{`Supply at meter ${meter.meter} is suspended: the prepaid energy is used up. `}</strong>
-        {`It owes ${formatEnergy(meter.debtWh)}; ${formatEnergy(household.emergencyCreditWh)} of credit was included. Top up and supply comes back within seconds.`}
-      </Notice>
-      <BuyEnergy key={meter.meter} microInr={household.microInr} topUpMeter={meter.meter} start={start} />
-    </div>
+    <Notice tone="bad" testId="suspended">
+      <strong>{`Supply at meter ${meter.meter} is suspended: the prepaid energy is used up. `}</strong>
+      {`It owes ${formatEnergy(meter.debtWh)}; ${formatEnergy(household.emergencyCreditWh)} of credit was included. Top up and supply comes back within seconds.`}
+    </Notice>
   );
 }
