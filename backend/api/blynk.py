@@ -235,7 +235,7 @@ def read_board(services: Services, node_id: int) -> BlynkBoard:
     soc_bp = voltage_dv = None
     if batteries:
         with services.store.read() as connection:
-            for node in nodes.all_nodes(connection).values():
+            for node in nodes.batteries(connection):
                 newest = readings.latest_of(connection, node.node_id)
                 if node.battery_id == min(batteries) and newest is not None:
                     soc_bp = newest.soc_bp if newest.soc_bp != _NO_BATTERY else None

@@ -137,9 +137,9 @@ class BlynkCloud:
             return {}
         self._battery_at = self._clock()
         with self._services.store.read() as connection:
-            for node in nodes.all_nodes(connection).values():
+            for node in nodes.batteries(connection):
                 newest = readings.latest_of(connection, node.node_id)
-                if node.battery_id is not None and newest and newest.soc_bp != _NO_BATTERY:
+                if newest is not None and newest.soc_bp != _NO_BATTERY:
                     return {
                         f"v{PERCENTAGE_PIN}": str(newest.soc_bp // 100),
                         f"v{VOLTAGE_PIN}": f"{newest.voltage_dv / 10:.1f}",

@@ -19,7 +19,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from backend.api.services import VERSION, Services
-from backend.api.summary import is_stale
 from backend.telemetry import nodes, quarantine, readings, slots
 
 _LOG = logging.getLogger(__name__)
@@ -87,8 +86,7 @@ class _State(Collector):
             frames = readings.frame_totals(connection)
             booked = readings.count_booked(connection)
             waiting = quarantine.count_waiting(connection)
-            heard = nodes.statuses(connection)
-            known = nodes.all_nodes(connection)
+            metering, silent = nodes.count_metering(connection, stale_ms)
             committed = slots.count_committed(connection)
             newest = slots.latest_committed(connection)
         counted = CounterMetricFamily(
@@ -100,9 +98,8 @@ class _State(Collector):
         yield CounterMetricFamily("ohmstead_readings", "Readings booked", value=booked)
         yield CounterMetricFamily("ohmstead_slots_committed", "Slots on chain", value=committed)
         yield _gauge("ohmstead_quarantine_waiting", "Readings that wait for a person", waiting)
-        yield _gauge("ohmstead_nodes", "Provisioned nodes", len(known))
-        silent = sum(is_stale(heard, node_id, stale_ms) for node_id in known)
-        yield _gauge("ohmstead_nodes_silent", "Nodes not heard for a while", silent)
+        yield _gauge("ohmstead_meters", "Metering nodes", metering)
+        yield _gauge("ohmstead_meters_silent", "Meters not heard for a while", silent)
         if newest is not None:
             yield _gauge("ohmstead_slot_latest", "The newest slot on chain", newest.slot)
 

@@ -11,7 +11,10 @@ from backend.api.answer import answer, described, signed_in
 from backend.api.errors import ApiError
 from backend.api.household_routes import access_page
 from backend.api.services import Services
-from backend.telemetry import access, nodes, quarantine
+from backend.api.slot_reader import kind_name
+from backend.ingest.frame import NO_PIN, EventKind
+from backend.telemetry import access, nodes, quarantine, readings
+from backend.telemetry.nodes import Node, NodeEvent, NodeStatus
 from backend.telemetry.quarantine import QuarantinedFrame
 
 
@@ -24,7 +27,21 @@ def operator_blueprint(services: Services) -> APIBlueprint:
         abp_tags=[Tag(name="operator", description="With the operator's session")],
         abp_security=signed_in(),
     )
+    _quarantine_routes(api, services)
+    _node_routes(api, services)
 
+    @api.get("/access", responses=described(schemas.AccessPage, 401, 403))
+    def looks(query: requests.Page) -> Response:
+        """What operators looked at."""
+        services.access.operator()
+        with services.store.read() as connection:
+            found = access.of_operators(connection, query.limit + 1, query.before)
+        return answer(access_page(found, query.limit))
+
+    return api
+
+
+def _quarantine_routes(api: APIBlueprint, services: Services) -> None:
     @api.get("/quarantine", responses=described(schemas.QuarantinePage, 401, 403))
     def waiting(query: requests.Page) -> Response:
         """Readings that cannot be true, newest first."""
@@ -55,15 +72,91 @@ def operator_blueprint(services: Services) -> APIBlueprint:
             raise ApiError(404, "unknown_entry", f"entry {path.entry} does not wait", "entry")
         return answer(_entry(found))
 
-    @api.get("/access", responses=described(schemas.AccessPage, 401, 403))
-    def looks(query: requests.Page) -> Response:
-        """What operators looked at."""
+
+def _node_routes(api: APIBlueprint, services: Services) -> None:
+    @api.get("/nodes", responses=described(schemas.Nodes, 401, 403))
+    def node_health() -> Response:
+        """Every node's health."""
+        services.access.operator()
+        return answer(_read_nodes(services))
+
+    @api.get("/node-events", responses=described(schemas.NodeEvents, 401, 403))
+    def node_events(query: requests.Page) -> Response:
+        """Trips, tampering, the grid lost and back, as nodes reported them."""
         services.access.operator()
         with services.store.read() as connection:
-            found = access.of_operators(connection, query.limit + 1, query.before)
-        return answer(access_page(found, query.limit))
+            found = nodes.events_of(connection, query.limit + 1, query.before)
+        shown = found[: query.limit]
+        return answer(
+            schemas.NodeEvents(
+                events=[_event(event) for event in shown],
+                next_before=shown[-1].id if len(found) > query.limit else None,
+            )
+        )
 
-    return api
+    @api.post("/nodes/<int:node>/revoke", responses=described(schemas.NodeHealth, 401, 403, 404))
+    def revoke(path: requests.NodePath) -> Response:
+        """Refuses a node's frames from now on: its key is known to somebody else."""
+        return _set_revoked(services, path.node, int(services.clock()))
+
+    @api.post("/nodes/<int:node>/restore", responses=described(schemas.NodeHealth, 401, 403, 404))
+    def restore(path: requests.NodePath) -> Response:
+        """Takes a node's frames again, after its key was changed."""
+        return _set_revoked(services, path.node, None)
+
+
+def _set_revoked(services: Services, node_id: int, at: int | None) -> Response:
+    services.access.operator()
+    with services.store.write() as connection:
+        known = nodes.revoke(connection, node_id, at)
+    if not known:
+        raise ApiError(404, "unknown_node", f"there is no node {node_id}", "node")
+    return answer(next(n for n in _read_nodes(services).nodes if n.node_id == node_id))
+
+
+def _read_nodes(services: Services) -> schemas.Nodes:
+    since_ms = int((services.clock() - services.settings.stale_after_s) * 1000)
+    with services.store.read() as connection:
+        known = nodes.all_nodes(connection)
+        heard = nodes.statuses(connection)
+        frames = readings.frame_totals_by_node(connection)
+    return schemas.Nodes(
+        nodes=[
+            _health(node, heard.get(node.node_id), frames.get(node.node_id, {}), since_ms)
+            for node in known.values()
+        ],
+        forgeries=frames.get(0, {}),
+    )
+
+
+def _health(
+    node: Node, status: NodeStatus | None, frames: dict[str, int], since_ms: int
+) -> schemas.NodeHealth:
+    seen_ms = status.last_seen_ms if status else 0
+    return schemas.NodeHealth(
+        node_id=node.node_id,
+        label=node.label,
+        kind=kind_name(node.kind),
+        max_power_w=node.max_power_w,
+        stale=seen_ms < since_ms,
+        last_seen_ms=seen_ms or None,
+        measured_at=(status.measured_at or None) if status else None,
+        firmware=(status.firmware or None) if status else None,
+        hello=dict(status.hello) if status and status.hello else None,
+        frames=frames,
+        revoked_at=node.revoked_at,
+    )
+
+
+def _event(event: NodeEvent) -> schemas.NodeEvent:
+    return schemas.NodeEvent(
+        id=event.id,
+        node_id=event.node_id,
+        kind=EventKind(event.kind).name.lower(),
+        pin=None if event.pin == NO_PIN else event.pin,
+        value=event.value,
+        at=event.measured_at,
+    )
 
 
 def _entry(frame: QuarantinedFrame) -> schemas.QuarantineEntry:

@@ -91,7 +91,7 @@ class RelayReader:
         with self._store.read() as connection:
             newest = commands.newest(connection)
             said = contacts.latest(connection)
-            labels = {node.node_id: node.label for node in nodes.all_nodes(connection).values()}
+            labels = nodes.labels(connection, {view.config.meter for view in rules.switches})
         return [
             relay_answer(view, rules, newest.get(view.switch_id), said, labels)
             for view in sorted(rules.switches, key=lambda view: view.switch_id)

@@ -467,6 +467,47 @@ class QuarantineEntry(Answer):
     frame: str
 
 
+class NodeHealth(Answer):
+    """A node's last signs of life, and what became of its frames."""
+
+    node_id: int
+    label: str
+    kind: Kind
+    max_power_w: int
+    stale: bool
+    last_seen_ms: int | None
+    measured_at: int | None
+    firmware: str | None
+    hello: dict[str, Any] | None = Field(description="what it last said of itself")
+    frames: dict[str, int] = Field(description="result -> number")
+    revoked_at: int | None
+
+
+class Nodes(Answer):
+    """Every node; `forgeries`: frames by result whose sender could not be told."""
+
+    nodes: list[NodeHealth]
+    forgeries: dict[str, int]
+
+
+class NodeEvent(Answer):
+    """What happened locally at a node; `value` is mA, 0.1 V or 0 by kind."""
+
+    id: int
+    node_id: int
+    kind: str
+    pin: int | None
+    value: int
+    at: int
+
+
+class NodeEvents(Answer):
+    """Events of nodes, newest first."""
+
+    events: list[NodeEvent]
+    next_before: int | None
+
+
 class QuarantinePage(Answer):
     """What waits for a person, newest first."""
 

@@ -16,8 +16,9 @@ from backend.api.slot_reader import SlotReader
 from backend.chain.context import ChainContext
 from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.oracle.registers import EntityKind
-from backend.telemetry import contacts, events, nodes, readings, slots, terms
+from backend.telemetry import contacts, nodes, readings, slots, terms
 from backend.telemetry.store import Store
+from backend.telemetry.tallies import EventTally
 
 _FRESH_S = 0.9
 _DAY_SLOTS = 96
@@ -45,6 +46,7 @@ class SummaryReader:
         self._lock = threading.Lock()
         self._made: tuple[float, schemas.Summary] | None = None
         self._price: schemas.Price | None = None
+        self._settlements = EventTally("MeterLedger", "MeterSettled")
 
     def read(self) -> schemas.Summary:
         """The summary, at most 0.9 s old."""
@@ -61,8 +63,8 @@ class SummaryReader:
         with self._store.read() as connection:
             powers = readings.powers_by_kind(connection, since_ms)
             soc_bp, battery_wh = _battery(connection)
-            counts = _counts(connection)
-            meters = _meters(connection, since_ms)
+            counts = self._counts(connection)
+            total, stale = nodes.count_metering(connection, since_ms)
             suspended = terms.where(connection, suspended=True)
         committed = [slot for slot in day if slot.state == "committed"]
         return schemas.Summary(
@@ -76,10 +78,19 @@ class SummaryReader:
             price=self._read_price(now),
             latest_slot=committed[0] if committed else (day[0] if day else None),
             counts=counts,
-            meters=meters,
+            meters=schemas.MeterCounts(total=total, stale=stale),
             relays=self._read_relays(),
             today=[_slot_energy(slot) for slot in reversed(day)],
             suspended=suspended,
+        )
+
+    def _counts(self, connection: sa.Connection) -> schemas.Counts:
+        return schemas.Counts(
+            slots_committed=slots.count_committed(connection),
+            settlements=self._settlements.count(connection),
+            sheds=contacts.count_commands(connection, "shed"),
+            acknowledgements=contacts.count(connection),
+            readings=readings.count_booked(connection),
         )
 
     def _read_price(self, now: float) -> schemas.Price | None:
@@ -94,20 +105,20 @@ class SummaryReader:
             return []
 
 
-def power_flows(powers: Iterable[tuple[int, int]]) -> schemas.PowerFlows:
-    """The flow picture from (EntityKind, power into the node in W) of meters that are heard."""
+def power_flows(powers: Iterable[tuple[int, int, int]]) -> schemas.PowerFlows:
+    """The flow picture from (EntityKind, W into its nodes, W out of them) of what is heard."""
     solar = feed_in = battery = grid = consumption = 0
-    for kind, power_w in powers:
+    for kind, into_w, out_w in powers:
         if kind == EntityKind.DER:
-            solar += max(-power_w, 0)
-            consumption += max(power_w, 0)
+            solar += out_w
+            consumption += into_w
         elif kind in (EntityKind.BATTERY, EntityKind.EV):
-            battery -= power_w
+            battery += out_w - into_w
         elif kind == EntityKind.GRID:
-            grid += power_w
+            grid += into_w - out_w
         else:
-            consumption += max(power_w, 0)
-            feed_in += max(-power_w, 0)
+            consumption += into_w
+            feed_in += out_w
     given = solar + feed_in + battery + grid
     return schemas.PowerFlows(
         solar=solar,
@@ -132,33 +143,13 @@ def _slot_energy(slot: schemas.Slot) -> schemas.SlotEnergy:
 
 def _battery(connection: sa.Connection) -> tuple[int | None, int | None]:
     """Charge of the first battery that decides about shedding, 0.01 %, and what it holds, Wh."""
-    deciding = [n for n in nodes.all_nodes(connection).values() if n.battery_id is not None]
-    for node in sorted(deciding, key=lambda node: node.battery_id or 0):
+    for node in nodes.batteries(connection):
         newest = readings.latest_of(connection, node.node_id)
         if newest is not None and newest.soc_bp != _NO_BATTERY:
             capacity = node.capacity_wh
             held = newest.soc_bp * capacity // 10_000 if capacity is not None else None
             return newest.soc_bp, held
     return None, None
-
-
-def _counts(connection: sa.Connection) -> schemas.Counts:
-    return schemas.Counts(
-        slots_committed=slots.count_committed(connection),
-        settlements=events.count(connection, "MeterLedger", "MeterSettled"),
-        sheds=contacts.count_commands(connection, "shed"),
-        acknowledgements=contacts.count(connection),
-        readings=readings.count_booked(connection),
-    )
-
-
-def _meters(connection: sa.Connection, since_ms: int) -> schemas.MeterCounts:
-    metering = [node for node in nodes.all_nodes(connection).values() if node.kind]
-    heard = nodes.statuses(connection)
-    return schemas.MeterCounts(
-        total=len(metering),
-        stale=sum(is_stale(heard, node.node_id, since_ms) for node in metering),
-    )
 
 
 def is_stale(heard: dict[int, nodes.NodeStatus], node_id: int, since_ms: int) -> bool:

@@ -33,11 +33,11 @@ class Directory:
     def _look(self) -> None:
         try:
             with self._store.read() as connection:
-                found = nodes.all_nodes(connection)
+                found = nodes.revocations(connection)
         except sa.exc.SQLAlchemyError:
             return  # as it was
         self._refusals = {
-            node_id: Result.BAD_TAG if node.revoked_at is None else Result.REVOKED_NODE
-            for node_id, node in found.items()
+            node_id: Result.REVOKED_NODE if revoked else Result.BAD_TAG
+            for node_id, revoked in found.items()
         }
         self._look_at = time.monotonic() + _LOOK_AGAIN_S

@@ -28,7 +28,7 @@ class SpeakersError(ValueError):
 
 
 def read_speakers(path: Path) -> dict[int, int]:
-    """Battery -> the node that speaks for it, from `{"<battery>": <node>}`; empty without a file."""
+    """Battery -> node that speaks for it, from `{"<battery>": <node>}`; empty without a file."""
     try:
         document = json.loads(path.read_text())
         return {int(battery): int(node) for battery, node in document.items()}

@@ -89,6 +89,47 @@ def all_nodes(connection: sa.Connection) -> dict[int, Node]:
     return {row.node_id: _node(row) for row in connection.execute(statement)}
 
 
+def batteries(connection: sa.Connection) -> list[Node]:
+    """Nodes whose charge decides about shedding, by battery."""
+    statement = (
+        nodes.select()
+        .where(nodes.c.battery_id.is_not(None))
+        .order_by(nodes.c.battery_id, nodes.c.node_id)
+    )
+    return [_node(row) for row in connection.execute(statement)]
+
+
+def labels(connection: sa.Connection, node_ids: Collection[int]) -> dict[int, str]:
+    """Labels of some nodes."""
+    found: dict[int, str] = {}
+    wanted = list(node_ids)
+    for start in range(0, len(wanted), _IN_ONE_QUERY):
+        statement = sa.select(nodes.c.node_id, nodes.c.label).where(
+            nodes.c.node_id.in_(wanted[start : start + _IN_ONE_QUERY])
+        )
+        for node_id, label in connection.execute(statement):
+            found[node_id] = label
+    return found
+
+
+def revocations(connection: sa.Connection) -> dict[int, bool]:
+    """Every node, and whether its frames are refused."""
+    statement = sa.select(nodes.c.node_id, nodes.c.revoked_at.is_not(None))
+    return {node_id: bool(revoked) for node_id, revoked in connection.execute(statement)}
+
+
+def count_metering(connection: sa.Connection, since_ms: int) -> tuple[int, int]:
+    """How many nodes meter, and how many of them were not heard since Unix millisecond."""
+    heard = sa.func.coalesce(node_state.c.last_seen_ms, 0) >= since_ms
+    statement = (
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.case((heard, 0), else_=1)), 0))
+        .select_from(nodes.outerjoin(node_state, node_state.c.node_id == nodes.c.node_id))
+        .where(nodes.c.kind != 0)
+    )
+    total, silent = connection.execute(statement).one()
+    return int(total), int(silent)
+
+
 def statuses(connection: sa.Connection) -> dict[int, NodeStatus]:
     """Every node's last signs of life."""
     statement = sa.select(
@@ -195,6 +236,27 @@ def record_hello(
         .where(node_state.c.node_id == node_id)
         .values(firmware=firmware, hello=dict(hello))
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvent:
+    """What happened locally at a node: `kind`, `pin` and `value` as the frame has them."""
+
+    id: int
+    node_id: int
+    kind: int
+    pin: int
+    value: int
+    measured_at: int
+    received_ms: int
+
+
+def events_of(connection: sa.Connection, limit: int, before: int | None = None) -> list[NodeEvent]:
+    """Events of all nodes, newest first; `before`: only those with a lower id."""
+    statement = node_events.select().order_by(node_events.c.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(node_events.c.id < before)
+    return [NodeEvent(**row._mapping) for row in connection.execute(statement)]
 
 
 def record_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

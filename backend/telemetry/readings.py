@@ -194,18 +194,22 @@ def count_booked(connection: sa.Connection) -> int:
     return connection.execute(statement).scalar_one() or 0
 
 
-def powers_by_kind(connection: sa.Connection, since_ms: int) -> list[tuple[int, int]]:
-    """(EntityKind, active power in W) of each metering node heard since `since_ms`."""
+def powers_by_kind(connection: sa.Connection, since_ms: int) -> list[tuple[int, int, int]]:
+    """(EntityKind, W into its nodes, W out of its nodes) of metering nodes heard since then."""
+    power = readings.c.power_w
+    into = sa.func.sum(sa.case((power > 0, power), else_=0))
+    out = sa.func.sum(sa.case((power < 0, -power), else_=0))
     statement = (
-        sa.select(nodes.c.kind, readings.c.power_w)
+        sa.select(nodes.c.kind, into, out)
         .select_from(
             nodes.join(node_state, node_state.c.node_id == nodes.c.node_id).join(
                 readings, readings.c.id == node_state.c.reading_id
             )
         )
         .where(nodes.c.kind != 0, readings.c.received_ms >= since_ms)
+        .group_by(nodes.c.kind)
     )
-    return [(row[0], row[1]) for row in connection.execute(statement)]
+    return [(row[0], int(row[1]), int(row[2])) for row in connection.execute(statement)]
 
 
 def registers_by_name(reading: StoredReading) -> dict[str, Any]:

@@ -79,8 +79,8 @@ def test_a_wrong_signature_uses_the_challenge_up(world: World) -> None:
 @pytest.mark.parametrize(
     "signature", ["0x00", "0x" + "00" * 65, "0x" + "ff" * 65, "0x" + "11" * 64]
 )
-def test_bytes_that_are_no_signature(world: World, signature: str) -> None:
-    status, body = trade(world, challenge(world), signature)
+def test_bytes_that_are_no_signature(quiet_world: World, signature: str) -> None:
+    status, body = trade(quiet_world, challenge(quiet_world), signature)
     assert (status, body["error"]["code"]) == (401, "bad_signature")
 
 

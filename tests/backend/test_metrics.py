@@ -35,8 +35,8 @@ def test_frames_are_counted_by_what_became_of_them(world: World) -> None:
     assert value(samples, "ohmstead_frames_total", result="duplicate") == 1
     assert value(samples, "ohmstead_frames_total", result="truncated") == 1
     assert value(samples, "ohmstead_readings_total") == 1
-    assert value(samples, "ohmstead_nodes") == 10
-    assert value(samples, "ohmstead_nodes_silent") == 9
+    assert value(samples, "ohmstead_meters") == 9
+    assert value(samples, "ohmstead_meters_silent") == 8
 
 
 def test_requests_are_timed_by_route_not_by_address(world: World) -> None:
@@ -60,7 +60,7 @@ def test_without_the_store_metrics_are_still_answered(world: World) -> None:
         connection.exec_driver_sql("DROP TABLE frame_counts")
     samples = scrape(world)
     assert ("ohmstead_live_clients", ()) in samples
-    assert ("ohmstead_nodes", ()) not in samples
+    assert ("ohmstead_meters", ()) not in samples
 
 
 def test_two_apps_do_not_share_their_metrics(world: World, quiet_world: World) -> None:

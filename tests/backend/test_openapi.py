@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from api_world import OPERATOR, RESIDENT, World
 from jsonschema import Draft202012Validator
+from local_chain import Anvil, development_account
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
+from test_api import close_slot
+
+from backend.chain.deployment import Deployment
+from backend.ingest.frame import Event, EventKind
 
 pytest_plugins = ["api_world"]
+
+RESIDENT_ADDRESS = development_account(RESIDENT).address
 
 
 @pytest.fixture
@@ -48,6 +56,24 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(document: Any) -> 
                 assert "401" in codes or path == "/api/auth/session", where
 
 
+@pytest.fixture(scope="module")
+def lived_in(
+    community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """A community with something to show of each kind."""
+    world = World(tmp_path_factory.mktemp("lived-in"), *community)
+    world.report(4, 10)
+    world.report(3, 0, soc_bp=5000)
+    world.meter(4).count(10_000_000)
+    assert world.report(4) == "quarantined_step"
+    event = Event(EventKind.GRID_LOST, 0xFF, 0)
+    assert world.send(world.meter(1).frame(event, int(world.now()))) == ["accepted"]
+    close_slot(world, 100, 0, {4: 10})
+    world.get("/api/meters/4/account", world.sign_in(OPERATOR))
+    yield world
+    world.close()
+
+
 def _schema_of(document: Any, path: str, method: str = "get") -> Any:
     content = document["paths"][path][method]["responses"]["200"]["content"]
     return content["application/json"]["schema"]
@@ -60,6 +86,9 @@ def _schema_of(document: Any, path: str, method: str = "get") -> Any:
         ("/api/summary", "/api/summary", None),
         ("/api/config", "/api/config", None),
         ("/api/slots", "/api/slots", None),
+        ("/api/slots/{slot}", "/api/slots/100", None),
+        ("/api/slots/latest", "/api/slots/latest", None),
+        ("/api/history", f"/api/history?account={RESIDENT_ADDRESS}", None),
         ("/api/meters", "/api/meters", None),
         ("/api/relays", "/api/relays", None),
         ("/api/prices", "/api/prices", None),
@@ -68,17 +97,17 @@ def _schema_of(document: Any, path: str, method: str = "get") -> Any:
         ("/api/meters/{meter}/account", "/api/meters/4/account", RESIDENT),
         ("/api/meters/{meter}/access-log", "/api/meters/4/access-log", RESIDENT),
         ("/api/operator/quarantine", "/api/operator/quarantine", OPERATOR),
+        ("/api/operator/nodes", "/api/operator/nodes", OPERATOR),
+        ("/api/operator/node-events", "/api/operator/node-events", OPERATOR),
         ("/api/operator/access", "/api/operator/access", OPERATOR),
     ],
 )
 def test_what_is_answered_is_as_it_is_described(
-    world: World, path: str, request_path: str, who: int | None
+    lived_in: World, path: str, request_path: str, who: int | None
 ) -> None:
-    world.report(4, 10)
-    world.report(3, 0, soc_bp=5000)
-    document = world.get("/api/openapi.json")
-    headers = world.sign_in(who) if who is not None else None
-    answer = world.get(request_path, headers)
+    document = lived_in.get("/api/openapi.json")
+    headers = lived_in.sign_in(who) if who is not None else None
+    answer = lived_in.get(request_path, headers)
     resource = Resource.from_contents(
         document | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     )
