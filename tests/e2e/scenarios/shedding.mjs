@@ -49,7 +49,7 @@ export function shedding(world) {
     await byId(page, "request-submit").click();
     await transaction(page, "Request 1 kWh");
     await until("the relay is acknowledged closed", async () =>
-      (await byId(page, "step-closed").first().getAttribute("data-state")) === "done", 30_000);
+      (await byId(page, "step-relay").first().getAttribute("data-state")) === "done", 30_000);
     assert.equal((await world.microgrid.relay("Community hall")).acknowledged_closed, true);
     const { nodes } = await world.microgrid.control("/state");
     assert.equal(nodes["5"].relays["2"].closed, true);
