@@ -289,6 +289,13 @@ class Board:
         self.thread.start()
 
     def _run(self) -> None:
+        try:
+            self._poll()
+        except requests.RequestException:
+            if not self.stop.is_set():
+                raise
+
+    def _poll(self) -> None:
         last = 0
         while not self.stop.is_set():
             poll = self.meter.frame(Poll(last, 5), int(time.time()))

@@ -68,7 +68,7 @@ class WholeBackend:
         (self.home / "deployments").mkdir()
         document = json.dumps(document_of(self.deployment))
         (self.home / "deployments" / "31337.json").write_text(document)
-        nodes = json.dumps({str(meter): key_of(meter).hex() for meter in range(1, 60)})
+        nodes = json.dumps({str(meter): key_of(meter).hex() for meter in {*kinds, *range(1, 60)}})
         bank = next((m for m, kind in kinds.items() if kind is EntityKind.BATTERY), 0)
         batteries = json.dumps({"1": bank} if bank else {})
         secrets = {"salt.hex": "11" * 32, "nodes.json": nodes, "batteries.json": batteries}
