@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from typing import Any
 
@@ -578,6 +579,25 @@ def test_every_path_that_is_no_file_is_a_page(world: World) -> None:
     assert world.client.get("/assets/gone.js").status_code == 404
     for path in ("/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt"):
         assert "secret" not in world.client.get(path).text
+
+
+def test_large_texts_are_compressed_for_who_takes_that(world: World) -> None:
+    plain = world.client.get("/api/config")
+    packed = world.client.get("/api/config", headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < len(plain.data) / 4
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    small = world.client.get("/api/health", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in small.headers
+    dist = world.settings.frontend_dir
+    dist.mkdir()
+    (dist / "index.html").write_text("x" * 5_000)
+    (dist / "photo.png").write_bytes(bytes(5_000))
+    page = world.client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(page.data) == b"x" * 5_000
+    photo = world.client.get("/photo.png", headers={"Accept-Encoding": "gzip"})
+    assert photo.data == bytes(5_000)
 
 
 def test_browsers_are_told_whom_to_trust(world: World) -> None:
