@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from market_books import GRID as TICKS
 from market_books import books, without_own_crossings
+from unhurried import unhurried
 
 from backend.market import (
     MAX_ENERGY_WH,
@@ -71,6 +72,7 @@ def test_orders_are_values() -> None:
 # ---- books
 
 
+@unhurried
 @given(books())
 def test_a_book_gives_its_orders_back(orders: list[Order]) -> None:
     book = OrderBook.from_orders(orders)
@@ -79,6 +81,7 @@ def test_a_book_gives_its_orders_back(orders: list[Order]) -> None:
     assert OrderBook.from_orders(iter(orders)).orders() == book.orders()
 
 
+@unhurried
 @given(books(), st.sampled_from(Side))
 def test_priority_is_price_time_id(orders: list[Order], side: Side) -> None:
     book = OrderBook.from_orders(orders)
@@ -157,6 +160,7 @@ def test_the_largest_orders_are_cleared_exactly() -> None:
     assert result.welfare_milli_micro_inr() == volume * MAX_PRICE_MICRO_INR_PER_KWH > 2**63
 
 
+@unhurried
 @given(st.lists(st.tuples(st.integers(0, 2**31 - 1), st.integers(-(2**32), 2**32 - 1))))
 def test_sums_of_products_are_exact(pairs: list[tuple[int, int]]) -> None:
     left = np.array([pair[0] for pair in pairs], dtype=np.int64)
@@ -177,6 +181,7 @@ def test_a_thousand_times_the_same_order() -> None:
 # ---- money
 
 
+@unhurried
 @given(st.integers(0, 10**9), st.integers(0, 2**32 - 1))
 def test_cost_and_proceeds_bracket_the_exact_price(wh: int, price: int) -> None:
     exact = Fraction(wh * price, 1000)
@@ -230,6 +235,7 @@ def test_report_of_no_trade_and_of_no_orders() -> None:
     assert empty == MarketReport(0, None, None, None, 0, 0, 0)
 
 
+@unhurried
 @given(books())
 def test_trade_never_costs_the_community_more(orders: list[Order]) -> None:
     book = OrderBook.from_orders(without_own_crossings(orders))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from market_books import books, meet
+from unhurried import unhurried
 
 from backend.market import (
     FeederTree,
@@ -45,6 +46,7 @@ def order(
     return Order(order_id, order_id if who is None else who, side, round(rupees * RUPEE), wh, at)
 
 
+@unhurried
 @given(books(people=5), preferences)
 def test_trades_are_energy_between_two_people_within_both_limits(
     orders: list[Order], preference: Preference
@@ -68,6 +70,7 @@ def test_trades_are_energy_between_two_people_within_both_limits(
     assert all(wh <= by_id[order_id].energy_wh for order_id, wh in used.items())
 
 
+@unhurried
 @given(books(people=5), preferences, st.randoms(use_true_random=False))
 def test_input_order_changes_nothing(
     orders: list[Order], preference: Preference, random: Random
@@ -77,6 +80,7 @@ def test_input_order_changes_nothing(
     assert matched(orders, preference) == matched(shuffled, preference)
 
 
+@unhurried
 @given(books(people=5), preferences)
 def test_no_two_would_rather_have_each_other(orders: list[Order], preference: Preference) -> None:
     """Stability, from each order's own point of view: how it ranks the orders of the other side."""
@@ -115,6 +119,7 @@ def test_no_two_would_rather_have_each_other(orders: list[Order], preference: Pr
                 assert not (would_rather(one, other) and would_rather(other, one))
 
 
+@unhurried
 @given(books(people=5), preferences)
 def test_costs_less_and_needs_the_grid_less_than_no_trade(
     orders: list[Order], preference: Preference
@@ -206,6 +211,7 @@ def test_distance_is_along_the_lines_both_ways(a: int, b: int, metres: int) -> N
     assert distance(a, b) == distance(b, a) == metres
 
 
+@unhurried
 @given(st.lists(st.integers(0, 10**4), min_size=1, max_size=15), st.data())
 def test_distance_is_the_length_of_the_only_path(parents: list[int], data: st.DataObject) -> None:
     lines = {

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from market_books import GRID, books, greatest_welfare, without_own_crossings
+from unhurried import unhurried
 
 from backend.market import (
     Fill,
@@ -49,6 +50,7 @@ def order(
 # ---- what must hold for every book
 
 
+@unhurried
 @given(books())
 def test_welfare_is_the_greatest_there_is(orders: list[Order]) -> None:
     taken = without_own_crossings(orders)
@@ -57,6 +59,7 @@ def test_welfare_is_the_greatest_there_is(orders: list[Order]) -> None:
     assert greatest_welfare(taken, self_trade=False) == best  # nobody needs oneself
 
 
+@unhurried
 @given(books())
 def test_energy_balances_and_nobody_is_worse_off_than_the_limit(orders: list[Order]) -> None:
     taken = without_own_crossings(orders)
@@ -75,6 +78,7 @@ def test_energy_balances_and_nobody_is_worse_off_than_the_limit(orders: list[Ord
     assert sums == dict.fromkeys(Side, result.volume_wh)
 
 
+@unhurried
 @given(books(), st.randoms(use_true_random=False))
 def test_input_order_changes_nothing(orders: list[Order], random: Random) -> None:
     taken = without_own_crossings(orders)
@@ -85,6 +89,7 @@ def test_input_order_changes_nothing(orders: list[Order], random: Random) -> Non
     assert one.clearing == other.clearing
 
 
+@unhurried
 @given(books())
 def test_nobody_both_buys_and_sells(orders: list[Order]) -> None:
     taken = {o.order_id: o for o in without_own_crossings(orders)}
@@ -94,6 +99,7 @@ def test_nobody_both_buys_and_sells(orders: list[Order]) -> None:
     assert not buyers & sellers
 
 
+@unhurried
 @given(books())
 def test_pro_rata_only_at_the_marginal_tick_and_exact(orders: list[Order]) -> None:
     taken = without_own_crossings(orders)
@@ -116,6 +122,7 @@ def test_pro_rata_only_at_the_marginal_tick_and_exact(orders: list[Order]) -> No
             assert abs(filled.get(o.order_id, 0) - exact) < 1
 
 
+@unhurried
 @given(books(), st.data())
 def test_cancelling_a_bid_never_raises_the_price(orders: list[Order], data: st.DataObject) -> None:
     taken = without_own_crossings(orders)
@@ -148,6 +155,7 @@ def by_definition(bid_wh: list[int], offer_wh: list[int]) -> tuple[list[int], in
     return ticks, volume
 
 
+@unhurried
 @given(quantities)
 def test_ticks_clear_as_defined(pairs: list[tuple[int, int]]) -> None:
     bid_wh, offer_wh = [p[0] for p in pairs], [p[1] for p in pairs]
@@ -171,6 +179,7 @@ def test_ticks_clear_as_defined(pairs: list[tuple[int, int]]) -> None:
         assert demand == supply == volume
 
 
+@unhurried
 @given(quantities)
 def test_buying_and_selling_are_mirror_images(pairs: list[tuple[int, int]]) -> None:
     bid_wh, offer_wh = [p[0] for p in pairs], [p[1] for p in pairs]
@@ -267,6 +276,7 @@ def test_own_crossing_is_refused_with_the_participant() -> None:
         cleared(orders)
 
 
+@unhurried
 @given(books())
 def test_own_crossings_are_exactly_the_participants_who_cross(orders: list[Order]) -> None:
     expected = {
@@ -320,6 +330,7 @@ def test_bad_grid_names_the_field(arguments: tuple[int, int, int], field: str) -
         TickGrid(*arguments)
 
 
+@unhurried
 @given(st.lists(st.integers(1, 2**31 - 1), min_size=1, max_size=20), st.data())
 def test_shares_add_up_and_the_column_agrees(weights: list[int], data: st.DataObject) -> None:
     total = data.draw(st.integers(0, sum(weights)))

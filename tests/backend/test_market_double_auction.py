@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from market_books import books, greatest_welfare, without_own_crossings
+from unhurried import unhurried
 
 from backend.market import (
     AuctionResult,
@@ -47,7 +48,7 @@ def filled(result: AuctionResult) -> dict[int, int]:
 # ---- what must hold for every book
 
 
-@settings(max_examples=250)
+@settings(unhurried, max_examples=250)
 @given(books(people=4), pricings)
 def test_welfare_is_the_greatest_there_is_without_self_trade(
     orders: list[Order], pricing: Pricing
@@ -56,7 +57,7 @@ def test_welfare_is_the_greatest_there_is_without_self_trade(
     assert cleared(orders, pricing).welfare_milli_micro_inr() == expected
 
 
-@settings(max_examples=250)
+@settings(unhurried, max_examples=250)
 @given(books(people=2), pricings)
 def test_welfare_is_the_greatest_where_one_person_dominates(
     orders: list[Order], pricing: Pricing
@@ -65,7 +66,7 @@ def test_welfare_is_the_greatest_where_one_person_dominates(
     assert cleared(orders, pricing).welfare_milli_micro_inr() == expected
 
 
-@settings(max_examples=250)
+@settings(unhurried, max_examples=250)
 @given(books(people=3), pricings)
 def test_trades_are_energy_between_two_people_within_both_limits(
     orders: list[Order], pricing: Pricing
@@ -89,6 +90,7 @@ def test_trades_are_energy_between_two_people_within_both_limits(
     assert dict(used) == filled(cleared(orders, pricing))
 
 
+@unhurried
 @given(books(people=3), pricings, st.randoms(use_true_random=False))
 def test_input_order_changes_nothing(orders: list[Order], pricing: Pricing, random: Random) -> None:
     shuffled = list(orders)
@@ -96,6 +98,7 @@ def test_input_order_changes_nothing(orders: list[Order], pricing: Pricing, rand
     assert list(cleared(orders, pricing).trades()) == list(cleared(shuffled, pricing).trades())
 
 
+@unhurried
 @given(books(people=3), pricings)
 def test_nothing_that_meets_is_left_over(orders: list[Order], pricing: Pricing) -> None:
     got = filled(cleared(orders, pricing))
@@ -110,6 +113,7 @@ def test_nothing_that_meets_is_left_over(orders: list[Order], pricing: Pricing) 
                 )
 
 
+@unhurried
 @given(books())
 def test_price_time_priority_and_one_order_filled_in_part(orders: list[Order]) -> None:
     taken = without_own_crossings(orders)
@@ -125,6 +129,7 @@ def test_price_time_priority_and_one_order_filled_in_part(orders: list[Order]) -
         assert shares == sorted(shares, reverse=True)
 
 
+@unhurried
 @given(books())
 def test_pays_as_cleared_one_price_in_the_middle(orders: list[Order]) -> None:
     """Nobody who is left out would have traded at the price, and it favours neither side."""
@@ -147,6 +152,7 @@ def test_pays_as_cleared_one_price_in_the_middle(orders: list[Order]) -> None:
         assert price == (max(lows) + min(highs)) // 2
 
 
+@unhurried
 @given(books())
 def test_pays_as_bid_the_limit_of_the_order_placed_first(orders: list[Order]) -> None:
     by_id = {o.order_id: o for o in orders}
@@ -156,6 +162,7 @@ def test_pays_as_bid_the_limit_of_the_order_placed_first(orders: list[Order]) ->
         assert trade.price_micro_inr_per_kwh == first.price_micro_inr_per_kwh
 
 
+@unhurried
 @given(books(prices=[3 * RUPEE, 3_000_001, 3_333_333, 5_999_999]), pricings)
 def test_money_in_is_money_out_and_within_every_limit(
     orders: list[Order], pricing: Pricing
@@ -172,6 +179,7 @@ def test_money_in_is_money_out_and_within_every_limit(
         assert (proceeds + 1) * 1000 > got[order_id] * by_id[order_id].price_micro_inr_per_kwh
 
 
+@unhurried
 @given(books())
 def test_agrees_with_the_call_auction(orders: list[Order]) -> None:
     """On ticks, both trade the same volume for the same gain; the middle is rounded to a tick."""

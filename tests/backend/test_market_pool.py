@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unhurried import unhurried
 
 from backend.market import (
     GridTerms,
@@ -39,6 +40,7 @@ def parties(values: list[int]) -> list[Imbalance]:
 # ---- prices
 
 
+@unhurried
 @given(energies, energies, grids())
 def test_prices_are_the_closed_form(supply_wh: int, demand_wh: int, grid: GridTerms) -> None:
     prices = pool_prices(supply_wh, demand_wh, grid)
@@ -53,6 +55,7 @@ def test_prices_are_the_closed_form(supply_wh: int, demand_wh: int, grid: GridTe
             assert prices.buy == sell * ratio + high * (1 - ratio)
 
 
+@unhurried
 @given(energies, energies, grids())
 def test_prices_lie_between_the_grids(supply_wh: int, demand_wh: int, grid: GridTerms) -> None:
     prices = pool_prices(supply_wh, demand_wh, grid)
@@ -64,6 +67,7 @@ def test_prices_lie_between_the_grids(supply_wh: int, demand_wh: int, grid: Grid
     assert prices.buy_up - prices.buy < 1
 
 
+@unhurried
 @given(energies, energies, energies, grids())
 def test_more_sun_never_raises_a_price(
     supply_wh: int, more_wh: int, demand_wh: int, grid: GridTerms
@@ -117,6 +121,7 @@ def test_a_free_or_flat_grid_has_prices_too(low: int, high: int) -> None:
 # ---- settlement
 
 
+@unhurried
 @given(surpluses, grids())
 def test_the_pool_breaks_even_to_the_unit(values: list[int], grid: GridTerms) -> None:
     settled = settle_pool(parties(values), grid)
@@ -124,6 +129,7 @@ def test_the_pool_breaks_even_to_the_unit(values: list[int], grid: GridTerms) ->
     assert received + settled.grid_received_micro_inr == 0
 
 
+@unhurried
 @given(surpluses, grids())
 def test_energy_balances_with_the_grid(values: list[int], grid: GridTerms) -> None:
     settled = settle_pool(parties(values), grid)
@@ -132,6 +138,7 @@ def test_energy_balances_with_the_grid(values: list[int], grid: GridTerms) -> No
     assert [p.surplus_wh for p in settled.payments] == values
 
 
+@unhurried
 @given(surpluses, grids())
 def test_everybody_pays_the_exact_price_within_two_units(
     values: list[int], grid: GridTerms
@@ -147,6 +154,7 @@ def test_everybody_pays_the_exact_price_within_two_units(
     assert abs(settled.grid_received_micro_inr - Fraction(total, 1000)) < 1
 
 
+@unhurried
 @given(surpluses, grids())
 def test_nobody_does_worse_than_with_the_grid_alone(values: list[int], grid: GridTerms) -> None:
     for payment in settle_pool(parties(values), grid).payments:
@@ -156,6 +164,7 @@ def test_nobody_does_worse_than_with_the_grid_alone(values: list[int], grid: Gri
         assert payment.received_micro_inr > alone - 2
 
 
+@unhurried
 @given(surpluses, st.randoms(use_true_random=False))
 def test_input_order_changes_nothing(values: list[int], random: Random) -> None:
     given_ = parties(values)
@@ -215,6 +224,7 @@ def test_imbalance_is_delivery_less_position(
     assert found == Imbalance(7, surplus)
 
 
+@unhurried
 @given(st.lists(st.tuples(energies, energies), min_size=1, max_size=10), st.data())
 def test_positions_that_balance_leave_the_metered_sum_to_the_pool(
     metered: list[tuple[int, int]], data: st.DataObject

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from unhurried import unhurried
 
 from backend.market import (
     AuctionOutcome,
@@ -99,6 +100,7 @@ def greatest_value(lot: Lot, bids: list[SealedBid]) -> int:
 # ---- what must hold for every auction
 
 
+@unhurried
 @given(auctions(), rules)
 def test_energy_goes_where_it_is_worth_most(
     auction: tuple[list[Lot], list[SealedBid]], rule: PaymentRule
@@ -113,6 +115,7 @@ def test_energy_goes_where_it_is_worth_most(
         assert reached == greatest_value(sold.lot, counting)
 
 
+@unhurried
 @given(auctions(), rules)
 def test_energy_is_conserved_and_nobody_pays_above_the_bid_or_below_the_reserve(
     auction: tuple[list[Lot], list[SealedBid]], rule: PaymentRule
@@ -128,6 +131,7 @@ def test_energy_is_conserved_and_nobody_pays_above_the_bid_or_below_the_reserve(
             assert least <= award.payment_micro_inr < most + 1
 
 
+@unhurried
 @given(auctions())
 def test_second_price_never_costs_more_than_first(
     auction: tuple[list[Lot], list[SealedBid]],
@@ -140,6 +144,7 @@ def test_second_price_never_costs_more_than_first(
         assert other[2] <= one[2]
 
 
+@unhurried
 @given(auctions(), rules, st.randoms(use_true_random=False))
 def test_input_order_changes_nothing(
     auction: tuple[list[Lot], list[SealedBid]], rule: PaymentRule, random: Random
@@ -151,6 +156,7 @@ def test_input_order_changes_nothing(
     assert determine_winners(lots, bids, rule) == result
 
 
+@unhurried
 @given(auctions())
 def test_every_bid_is_counted_or_refused(auction: tuple[list[Lot], list[SealedBid]]) -> None:
     """Refusing one never changes what the others get."""
@@ -162,7 +168,7 @@ def test_every_bid_is_counted_or_refused(auction: tuple[list[Lot], list[SealedBi
     assert {award[0] for award in wins(result)} <= {b.bid_id for b in rest}
 
 
-@settings(max_examples=300)
+@settings(unhurried, max_examples=300)
 @given(auctions(), st.integers(0, 10), st.data())
 def test_second_price_makes_the_truth_the_best_bid(
     auction: tuple[list[Lot], list[SealedBid]], lie: int, data: st.DataObject
@@ -186,6 +192,7 @@ def test_second_price_makes_the_truth_the_best_bid(
     assert gain(lie * 500_000) < gain(honest.price_micro_inr_per_kwh) + 1
 
 
+@unhurried
 @given(auctions())
 def test_second_price_is_what_others_lose_by_ones_presence(
     auction: tuple[list[Lot], list[SealedBid]],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unhurried import unhurried
 
 from backend.pricing import DemandEstimator, DemandModel, EstimatorSettings, PriceError
 
@@ -56,6 +57,7 @@ def least_squares(how: EstimatorSettings, seen: list[tuple[int, int]]) -> tuple[
     return float(alpha), float(beta)
 
 
+@unhurried
 @given(observations, st.sampled_from([0.5, 0.9, 0.99, 1.0]), st.sampled_from([0.1, 1.0, 50.0]))
 def test_recursion_is_weighted_least_squares_over_the_whole_history(
     seen: list[tuple[int, int]], forgetting: float, prior_weight: float
@@ -70,6 +72,7 @@ def test_recursion_is_weighted_least_squares_over_the_whole_history(
         assert model.beta_milliwatt_per_inr == 0
 
 
+@unhurried
 @given(observations)
 def test_estimate_is_bounded_whatever_is_seen(seen: list[tuple[int, int]]) -> None:
     model = taught(learning(low=500_000, high=2_000_000), seen).model()
@@ -77,6 +80,7 @@ def test_estimate_is_bounded_whatever_is_seen(seen: list[tuple[int, int]]) -> No
     assert model.alpha_milliwatt >= 0
 
 
+@unhurried
 @given(observations)
 def test_at_a_bound_alpha_is_the_best_one_for_it(seen: list[tuple[int, int]]) -> None:
     how = learning(low=1_500_000, high=1_500_000)
@@ -121,7 +125,7 @@ def test_a_price_that_never_moves_teaches_the_level_and_leaves_the_slope_at_the_
     assert jolted.beta_milliwatt_per_inr == pytest.approx(GUESS.beta_milliwatt_per_inr, rel=0.01)
 
 
-@settings(max_examples=20)
+@settings(unhurried, max_examples=20)
 @given(observations)
 def test_a_refused_observation_teaches_nothing(seen: list[tuple[int, int]]) -> None:
     estimator = taught(learning(), seen)

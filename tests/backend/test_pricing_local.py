@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unhurried import unhurried
 
 from backend.pricing import PriceBounds, PriceError, local_price, local_price_unclipped
 from backend.pricing.local import MAX_BASE_MICRO_INR_PER_KWH, MAX_POWER_W
@@ -39,6 +40,7 @@ def test_vectors_reach_both_bounds_and_negative_values() -> None:
     assert any(row["price_micro_inr_per_kwh"] == row["lowest_micro_inr_per_kwh"] for row in VECTORS)
 
 
+@unhurried
 @given(bases, powers, powers)
 def test_the_integers_are_the_formula_exactly(base: int, demand_w: int, solar_w: int) -> None:
     exact = (
@@ -49,6 +51,7 @@ def test_the_integers_are_the_formula_exactly(base: int, demand_w: int, solar_w:
     assert local_price_unclipped(base, demand_w, solar_w) == exact * RUPEE
 
 
+@unhurried
 @given(bases, powers, powers)
 def test_no_intermediate_value_leaves_32_signed_bits(
     base: int, demand_w: int, solar_w: int
@@ -59,6 +62,7 @@ def test_no_intermediate_value_leaves_32_signed_bits(
     assert all(-(2**31) <= step < 2**31 for step in steps)
 
 
+@unhurried
 @given(bases, powers, powers, st.integers(1, 2**32 - 1), st.integers(0, 2**31))
 def test_clipped_to_bounds_and_monotone(
     base: int, demand_w: int, solar_w: int, low: int, span: int

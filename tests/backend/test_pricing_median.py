@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from unhurried import unhurried
 
 from backend.pricing import (
     FeedSettings,
@@ -41,6 +42,7 @@ def settle(
     return settle_round(9, seen, settings=feed, now=NOW, last=last)
 
 
+@unhurried
 @given(st.data(), st.integers(0, 4))
 def test_f_liars_never_take_the_median_out_of_the_honest_range(
     data: st.DataObject, faults: int
@@ -56,6 +58,7 @@ def test_f_liars_never_take_the_median_out_of_the_honest_range(
     assert min(honest.values()) <= settled.median_micro_inr_per_kwh <= max(honest.values())
 
 
+@unhurried
 @given(st.lists(st.integers(1, 2**32 - 1), min_size=3, max_size=4))
 def test_is_the_median_and_its_order_is_sorted(prices: list[int]) -> None:
     settled = settle(observations(*prices))
@@ -71,6 +74,7 @@ def test_golden_round_of_a_four_node_grid() -> None:
     assert settled == PriceRound(9, 6_100_000, 6_100_000, NOW - 1, (2, 0, 1))
 
 
+@unhurried
 @given(
     st.integers(1, 20 * RUPEE),
     st.integers(1, 20 * RUPEE),

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from unhurried import unhurried
 
 from backend.pricing import DemandModel, LeaderProblem, PriceBounds, PriceError
 
@@ -53,11 +54,13 @@ def problem(**changes: int) -> LeaderProblem:
     )
 
 
+@unhurried
 @given(problems())
 def test_is_the_closed_form_to_the_nearest_micro_rupee(case: LeaderProblem) -> None:
     assert abs(case.price_unbounded_nearest() - closed_form(case) * RUPEE) <= Fraction(1, 2)
 
 
+@unhurried
 @given(problems(), st.data())
 def test_no_allowed_price_is_better(case: LeaderProblem, data: st.DataObject) -> None:
     price = case.price()
@@ -68,6 +71,7 @@ def test_no_allowed_price_is_better(case: LeaderProblem, data: st.DataObject) ->
     assert all(case.objective(other) <= best for other in others if other in case.bounds)
 
 
+@unhurried
 @given(problems())
 def test_moves_with_demand_cost_and_habit(case: LeaderProblem) -> None:
     def with_(alpha: int = 0, cost: int = 0, average: int = 0) -> int:
