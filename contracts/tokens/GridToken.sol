@@ -248,7 +248,7 @@ contract GridToken is IGridToken, ERC1155, AccessManaged {
             _mintEnergy(msg.sender, account, energyWh);
             return;
         }
-        // A hook that got less than its allowance would look as if it refused. Less would run out of gas below anyway (a
+        // A hook that got less than its allowance would look as if it refused. It would run out of gas below anyway (a
         // call leaves a 64th, too little to park), but so it is said plainly.
         uint256 needed = CREDIT_GAS + CREDIT_GAS / 32;
         if (gasleft() < needed) revert GridToken_TooLittleGas(gasleft(), needed);

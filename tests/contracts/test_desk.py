@@ -10,9 +10,12 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from fixtures_money import INR, LIMITLESS, RUPEE, Microgrid
 
+from scripts.plan import EtherRate
+
 ETHER = 10**18
 ZERO = "0x" + "0" * 40
-RATE = 250_000 * RUPEE
+RATE = EtherRate().micro_inr
+"""As deployed."""
 
 
 @pytest.fixture
