@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import sqlalchemy as sa
+
 from backend import signals
 from backend.chain.context import ChainContext
 from backend.chain.notices import announce
 from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.chain.types import SwitchState
 from backend.ingest.frame import Ack, Command, Frame, encode_command
-from backend.telemetry import commands, outbox
+from backend.telemetry import commands, nodes, outbox
 from backend.telemetry.outbox import OutboxState
 from backend.telemetry.store import Store
 
@@ -70,9 +72,8 @@ class RelayDispatcher:
         with self._store.write() as connection:
             for command in waiting:
                 boot, sequence = commands.next_downlink(connection, node_id, time_s)
-                body = Command(
-                    command.command_id, command.pin, command.closed, command.cutoff_wh, 0
-                )
+                cutoff_wh = _cutoff_of_device(connection, command)
+                body = Command(command.command_id, command.pin, command.closed, cutoff_wh, 0)
                 frames.append(encode_command(node_id, boot, sequence, time_s, body, key))
             commands.count_offer(connection, [command.command_id for command in waiting])
         return frames
@@ -185,3 +186,14 @@ class RelayDispatcher:
             with self._store.write() as connection:
                 commands.release_reports(connection, row.key)
                 outbox.update(connection, row.id, state=OutboxState.OBSOLETE.value)
+
+
+def _cutoff_of_device(connection: sa.Connection, command: commands.Command) -> int:
+    """The cut-off as the device counts; after a replacement it counts otherwise than the chain.
+
+    At least 1 Wh: 0 would mean that it never cuts off.
+    """
+    if command.cutoff_wh == 0:
+        return 0
+    offset_wh = nodes.import_offset_wh(connection, command.switch_id)
+    return max(1, command.cutoff_wh - offset_wh)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from backend.telemetry import events
 from backend.telemetry.node_state import NodeState, Registers
 from backend.telemetry.slots import REGISTER_NAMES, pack, unpack
 from backend.telemetry.tables import node_events, node_state, nodes, readings
@@ -219,6 +220,19 @@ def reserve_downlink(
     )
     found = connection.execute(statement).one()
     return found[0], found[1]
+
+
+def import_offset_wh(connection: sa.Connection, switch_id: int) -> int:
+    """By how much the booked import register behind a switch exceeds its device's own, Wh.
+
+    0 unless the device was replaced (`apply_rebase`).
+    """
+    switches = events.in_order(connection, "PriorityRegistry", ["SwitchAdded"])
+    meter = next(
+        (e.args["config"]["meter"] for e in switches if e.args["switchId"] == switch_id), 0
+    )
+    statement = sa.select(node_state.c.offset_imported_wh).where(node_state.c.node_id == meter)
+    return connection.execute(statement).scalar_one_or_none() or 0
 
 
 def clear_suspicion(connection: sa.Connection, node_id: int) -> None:

@@ -28,7 +28,8 @@ from backend.oracle.battery import (
 )
 from backend.oracle.dispatch import RelayDispatcher
 from backend.resilience.shedding import default_thresholds_down_bp, shed_count
-from backend.telemetry import commands, outbox
+from backend.telemetry import commands, events, nodes, outbox
+from backend.telemetry.events import ChainEvent
 from backend.telemetry.outbox import OutboxState
 from backend.telemetry.store import Store
 
@@ -95,6 +96,31 @@ def test_a_command_is_offered_until_it_is_answered(
         command = commands.get(connection, identifier)
     assert command is not None
     assert command.offered == 3
+
+
+def test_a_cutoff_is_told_as_the_replaced_device_counts(
+    dispatcher: RelayDispatcher, store: Store
+) -> None:
+    """The chain's register stands at 1 000 Wh, the new device began at 200: 300 Wh are bought."""
+    added = {"switchId": 1, "config": {"meter": 53, "board": BOARD}}
+    with store.write() as connection:
+        events.store(
+            connection,
+            [ChainEvent(1, 0, "0x", "0x", "PriorityRegistry", "SwitchAdded", added, 0)],
+        )
+        nodes.apply_rebase(
+            connection,
+            53,
+            before=(0, 0, 0, 1_000, 0, 0),
+            after_reset=(0, 0, 0, 200, 0, 0),
+            block=2,
+            log_index=0,
+        )
+    issue(store, 1, 1, cutoff_wh=1_300)
+    issue(store, 2, 1, cutoff_wh=1_300)  # another meter
+    assert [command.cutoff_wh for command in offered(dispatcher)] == [500, 1_300]
+    issue(store, 1, 2, cutoff_wh=700)  # was reached before the replacement
+    assert offered(dispatcher)[0].cutoff_wh == 1
 
 
 def test_only_the_newest_of_each_relay(dispatcher: RelayDispatcher, store: Store) -> None:
