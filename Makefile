@@ -123,12 +123,12 @@ test-frontend: setup ## components and hooks, in jsdom
 	@npm test --workspace frontend
 
 .PHONY: test-e2e
-test-e2e: compile ## the running microgrid in a real browser
+test-e2e: compile ## `make run` itself: what is seen within two minutes, a real browser, stops and restarts; Sepolia
 	@if [ -z "$(CHROMIUM)" ]; then \
-	  echo "e2e skipped: no Chromium or Chrome found (Debian: apt-get install chromium, or set CHROMIUM=/path/to/it)"; \
-	else \
-	  $(MAKE) frontend/dist/index.html && node --test tests/e2e/*.test.mjs; \
+	  echo "e2e skipped in the browser: no Chromium or Chrome found (Debian: apt-get install chromium, or set CHROMIUM)"; \
 	fi
+	@$(MAKE) frontend/dist/index.html
+	@$(PYTEST) -n 2 --dist loadfile tests/system
 
 .PHONY: screenshots
 screenshots: compile ## the pictures in docs/screenshots, from a running microgrid
