@@ -124,7 +124,7 @@ interface IMeterLedger {
     function repayFormerDebt(address account) external returns (uint256 debtWh);
 
     /// @notice Who receives DER output, grid import and the energy of community meters. Role: admin.
-    function setInventory(address inventory) external;
+    function setInventory(address newInventory) external;
 
     /// @notice Reverts with MeterLedger_BadProof unless the leaf is in the committed slot.
     function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view;

@@ -21,9 +21,9 @@ interface IOracleQuorum {
     error OracleQuorum_BadSigner(address signer);
 
     /// @notice Replaces the signer set and starts a new epoch. Role: admin.
-    /// @param signers strictly ascending addresses, 1..32
-    /// @param threshold k, more than half of n
-    function setSigners(address[] calldata signers, uint8 threshold) external;
+    /// @param newSigners strictly ascending addresses, 1..32
+    /// @param newThreshold k, more than half of n
+    function setSigners(address[] calldata newSigners, uint8 newThreshold) external;
 
     /// @notice Reverts unless `signatures` holds at least `threshold` valid 65-byte signatures of `digest`
     /// by distinct current signers, ordered by ascending signer address. Gas: about 5 500 a signature.

@@ -129,12 +129,12 @@ interface IPriorityRegistry {
     /// own thresholds no longer fit and give way to the default rule. Role: OPERATOR.
     function addSwitch(SwitchId switchId, SwitchConfig calldata config, bool supplied) external;
     /// @notice Most important first. Role: AUTHORITY.
-    function setOrder(BatteryId battery, SwitchId[] calldata order) external;
+    function setOrder(BatteryId battery, SwitchId[] calldata newOrder) external;
     /// @notice Proposes an order that puts a critical switch below an ordinary one; replaces the battery's earlier
     /// proposal. Role: AUTHORITY.
-    function proposeOrder(BatteryId battery, SwitchId[] calldata order) external;
+    function proposeOrder(BatteryId battery, SwitchId[] calldata newOrder) external;
     /// @notice A second authority accepts the proposed order, which it repeats. Role: AUTHORITY.
-    function approveOrder(BatteryId battery, SwitchId[] calldata order) external;
+    function approveOrder(BatteryId battery, SwitchId[] calldata newOrder) external;
     /// @notice Thresholds in 0.01 %, by position in the order; empty = the default rule. Role: AUTHORITY.
     function setThresholds(BatteryId battery, uint16[] calldata thresholdsBps) external;
     /// @notice How far above its threshold a switch is restored, at most MAX_RESTORE_MARGIN_BPS. A battery follows with
@@ -170,7 +170,7 @@ interface IPriorityRegistry {
     function proposal(BatteryId battery)
         external
         view
-        returns (bytes32 orderHash, address authority, uint256 expiresAt);
+        returns (bytes32 orderHash, address proposer, uint256 expiresAt);
     /// @notice True if `poke` would change something now.
     function pokeDue(BatteryId battery) external view returns (bool);
     function reportDigest(BatteryId battery, uint16 socBps, uint40 observedAt) external view returns (bytes32);

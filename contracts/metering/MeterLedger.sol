@@ -79,8 +79,8 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority, IOracleQuorum quorum, IGridToken token, IMeterRegistry registry)
-        AccessManaged(authority)
+    constructor(address manager, IOracleQuorum quorum, IGridToken token, IMeterRegistry registry)
+        AccessManaged(manager)
         EIP712("Ohmstead MeterLedger", "1")
     {
         QUORUM = quorum;

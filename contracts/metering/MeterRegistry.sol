@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 import {BillingMode, EntityKind, MeterId, Registers, Standing} from "../Types.sol";
 import {IMeterRegistry} from "../interfaces/IMeterRegistry.sol";
 import {RegisterLib} from "./RegisterLib.sol";
@@ -13,7 +12,6 @@ import {StandingLib} from "./StandingLib.sol";
 /// @title MeterRegistry
 /// @notice See IMeterRegistry.
 contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
-    using EnumerableSet for EnumerableSet.UintSet;
     using RegisterLib for Registers;
     using StandingLib for Standing;
     using StandingLib for StandingLib.Fields;
@@ -47,14 +45,16 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
     mapping(MeterId meter => Standing) private _standings;
     mapping(MeterId meter => Details) private _details;
     mapping(MeterId meter => Terms[]) private _terms;
-    mapping(address holder => EnumerableSet.UintSet) private _metersOf;
+    mapping(address holder => MeterId[]) private _metersOf;
+    /// Where a held meter stands in its holder's list.
+    mapping(MeterId meter => uint256 index) private _indexOf;
     MeterId[] private _meters;
     uint32[7] private _countByKind;
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority, uint32 secondsOfSlot)
-        AccessManaged(authority)
+    constructor(address manager, uint32 secondsOfSlot)
+        AccessManaged(manager)
         EIP712("Ohmstead MeterRegistry", "1")
     {
         if (secondsOfSlot == 0) revert MeterRegistry_BadSlotSeconds();
@@ -140,7 +140,8 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
         standing.holder = msg.sender;
         standing.chosenMode = mode;
         _beginChange(meter, standing);
-        _metersOf[msg.sender].add(MeterId.unwrap(meter));
+        _indexOf[meter] = _metersOf[msg.sender].length;
+        _metersOf[msg.sender].push(meter);
         emit MeterClaimed(meter, details.subscription, msg.sender, mode);
     }
 
@@ -178,7 +179,7 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
         released = standing.leaving;
         if (released) {
             emit MeterReleased(meter, details.subscription, standing.holder, registers);
-            _metersOf[standing.holder].remove(MeterId.unwrap(meter));
+            _strike(meter, standing.holder);
             ++details.subscription;
             standing.holder = address(0);
             standing.leaving = false;
@@ -261,12 +262,8 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
     }
 
     /// @inheritdoc IMeterRegistry
-    function metersOf(address holder) external view returns (MeterId[] memory held) {
-        uint256[] memory ids = _metersOf[holder].values();
-        held = new MeterId[](ids.length);
-        for (uint256 i = 0; i < ids.length; ++i) {
-            held[i] = MeterId.wrap(uint32(ids[i]));
-        }
+    function metersOf(address holder) external view returns (MeterId[] memory) {
+        return _metersOf[holder];
     }
 
     /// @inheritdoc IMeterRegistry
@@ -302,6 +299,17 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
         standing.changing = true;
         standing.changeSlot = uint48(currentSlot()); // slots count seconds at most
         _standings[meter] = standing.pack();
+    }
+
+    /// Takes a meter off its holder's list; the last one takes its place.
+    function _strike(MeterId meter, address holder) private {
+        MeterId[] storage held = _metersOf[holder];
+        uint256 index = _indexOf[meter];
+        MeterId last = held[held.length - 1];
+        held[index] = last;
+        _indexOf[last] = index;
+        held.pop();
+        delete _indexOf[meter];
     }
 
     function _known(MeterId meter) private view returns (StandingLib.Fields memory standing) {

@@ -66,8 +66,8 @@ library RegisterLib {
     /// @notice Wh that the metering point has put into the community's pool so far, less what it drew. It is the
     /// metering point's part of the flows (FlowLib.flowsOf): supply to the pool less draw from it.
     function netSupplyWh(Registers registers, EntityKind kind) internal pure returns (int256) {
-        uint256 supplied;
-        uint256 drawn;
+        uint256 supplied = 0;
+        uint256 drawn = 0;
         if (kind == EntityKind.Consumer) {
             // A consumer has nothing to export; whoever does is a prosumer.
             drawn = importedWh(registers);

@@ -83,9 +83,9 @@ library SumTree {
     {
         uint256 count = nodes.length; // of the level's known nodes
         if (count == 0) revert IMeterLedger.MeterLedger_BadProof();
-        uint256 read;
-        uint256 written; // of the next level's, over those already read
-        uint256 used;
+        uint256 read = 0;
+        uint256 written = 0; // of the next level's, over those already read
+        uint256 used = 0;
         for (uint256 step = 0; step < flags.length * 4; ++step) {
             if (read == count) (count, read, written) = (written, 0, 0);
             uint256 flag = (uint8(flags[step >> 2]) >> ((step & 3) << 1)) & 3;

@@ -25,7 +25,7 @@ contract OracleQuorum is IOracleQuorum, AccessManaged {
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority) AccessManaged(authority) {}
+    constructor(address manager) AccessManaged(manager) {}
 
     // ------------------------------------------------------------------ admin
 

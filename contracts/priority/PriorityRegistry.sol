@@ -36,7 +36,7 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
 
     struct Proposal {
         bytes32 orderHash;
-        address authority;
+        address proposer;
         uint40 expiresAt;
     }
 
@@ -78,8 +78,8 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
 
     // ------------------------------------------------------------------ constructor
 
-    constructor(address authority, IOracleQuorum quorum)
-        AccessManaged(authority)
+    constructor(address manager, IOracleQuorum quorum)
+        AccessManaged(manager)
         EIP712("Ohmstead PriorityRegistry", "1")
     {
         QUORUM = quorum;
@@ -133,7 +133,7 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
         Proposal memory proposed = _proposals[battery];
         if (proposed.orderHash != keccak256(abi.encode(newOrder))) revert PriorityRegistry_NoSuchProposal();
         if (block.timestamp >= proposed.expiresAt) revert PriorityRegistry_ProposalExpired(proposed.expiresAt);
-        if (proposed.authority == msg.sender) revert PriorityRegistry_SameAuthority(msg.sender);
+        if (proposed.proposer == msg.sender) revert PriorityRegistry_SameAuthority(msg.sender);
         // Switches may have been added since.
         _requirePermutation(battery, newOrder);
         delete _proposals[battery];
@@ -299,10 +299,10 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
     function proposal(BatteryId battery)
         external
         view
-        returns (bytes32 orderHash, address authority, uint256 expiresAt)
+        returns (bytes32 orderHash, address proposer, uint256 expiresAt)
     {
         Proposal memory proposed = _proposals[battery];
-        return (proposed.orderHash, proposed.authority, proposed.expiresAt);
+        return (proposed.orderHash, proposed.proposer, proposed.expiresAt);
     }
 
     /// @inheritdoc IPriorityRegistry

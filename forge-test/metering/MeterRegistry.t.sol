@@ -369,12 +369,12 @@ contract MeterRegistryTest is MeteringTest {
         _assertInForce(alice, BillingMode.Prepaid, true);
         assertTrue(registry.get(_id(HOUSE)).leaving);
 
-        Registers at = _wrap([uint40(0), 0, 10, 20, 0, 0]);
+        Registers counted = _wrap([uint40(0), 0, 10, 20, 0, 0]);
         vm.expectEmit(address(registry));
-        emit IMeterRegistry.MeterReleased(_id(HOUSE), 1, alice, at);
+        emit IMeterRegistry.MeterReleased(_id(HOUSE), 1, alice, counted);
         uint64 slot = registry.currentSlot();
         vm.prank(settler);
-        assertTrue(registry.startTerms(_id(HOUSE), slot, at));
+        assertTrue(registry.startTerms(_id(HOUSE), slot, counted));
         IMeterRegistry.Meter memory meter = registry.get(_id(HOUSE));
         assertEq(meter.holder, address(0));
         assertEq(uint256(meter.subscription), 2);

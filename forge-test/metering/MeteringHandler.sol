@@ -151,7 +151,7 @@ contract MeteringHandler is MeteringTest {
         );
     }
 
-    function leave(uint256 whichMeter) external {
+    function moveOut(uint256 whichMeter) external {
         IMeterRegistry.Meter memory record = registry.get(_id(uint32(1 + whichMeter % 4)));
         if (record.holder == address(0) || record.leaving) return;
         vm.prank(record.holder);
@@ -176,12 +176,12 @@ contract MeteringHandler is MeteringTest {
     // ---- the books, kept a second time
 
     /// Supply and draw of all that is settled, by what the meters counted.
-    function settledWh() external view returns (uint256 supplyWh, uint256 drawWh) {
+    function settledWh() external view returns (uint256 suppliedWh, uint256 drawnWh) {
         for (uint32 i = 0; i < METERS; ++i) {
             uint40[6] memory r = _unpack(ledger.settledRegisters(_id(i + 1)));
             uint64[8] memory f = TestTree.flowsOf(_now[i].kind, r);
-            supplyWh += uint256(f[1]) + f[2] + f[4] + f[5];
-            drawWh += uint256(f[0]) + f[3] + f[6];
+            suppliedWh += uint256(f[1]) + f[2] + f[4] + f[5];
+            drawnWh += uint256(f[0]) + f[3] + f[6];
         }
     }
 

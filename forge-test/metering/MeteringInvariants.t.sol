@@ -22,7 +22,7 @@ contract MeteringInvariants is Test {
         actions[7] = handler.forge.selector;
         actions[8] = handler.claim.selector;
         actions[9] = handler.setMode.selector;
-        actions[10] = handler.leave.selector;
+        actions[10] = handler.moveOut.selector;
         actions[11] = handler.transfer.selector;
         actions[12] = handler.repay.selector;
         actions[13] = handler.setCommunityMode.selector;

@@ -241,7 +241,7 @@ def test_critical_switches_need_two_authorities(grid: Microgrid, accounts: Any) 
     receipt = grid.priorities.proposeOrder(1, order, sender=grid.authority)
     (event,) = grid.priorities.OrderProposed.from_receipt(receipt)
     assert (event.authority, event.order) == (grid.authority, order)
-    assert grid.priorities.proposal(1).authority == grid.authority
+    assert grid.priorities.proposal(1).proposer == grid.authority
     with ape.reverts(grid.priorities.PriorityRegistry_SameAuthority):
         grid.priorities.approveOrder(1, order, sender=grid.authority)
     grid.wait(24 * 3600)
