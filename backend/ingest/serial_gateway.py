@@ -7,6 +7,7 @@ came in on, commands on the line on which the node was last heard.
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -122,9 +123,8 @@ class SerialLine:
                     self._serve(port)
             except (OSError, serial.SerialException) as error:
                 if not complained and not self._stop.is_set():
-                    _LOG.warning(
-                        "serial line %s: %s; opened again when it is back", self.path, error
-                    )
+                    why = os.strerror(error.errno) if error.errno else error
+                    _LOG.warning("serial line %s: %s; waiting for it", self.path, why)
                     complained = True
             finally:
                 self._port = None
