@@ -104,8 +104,8 @@ library SumTree {
             nodes[written] = node;
             ++written;
         }
-        if (read == count) (count, read) = (written, 0);
-        if (count != 1 || read != 0 || used != proof.length) revert IMeterLedger.MeterLedger_BadProof();
+        if (read == count) count = written;
+        if (count != 1 || used != proof.length) revert IMeterLedger.MeterLedger_BadProof();
         return nodes[0];
     }
 

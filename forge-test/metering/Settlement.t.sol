@@ -127,6 +127,19 @@ contract SettlementTest is MeteringTest {
         assertEq(_energy(alice), 600);
     }
 
+    /// Settled again at an older slot with the same registers: the newest slot stays the newest.
+    function test_settledSlot_neverGoesBack() public {
+        _register(3, EntityKind.Consumer);
+        vm.prank(operator);
+        registry.setCommunityMode(_id(3), BillingMode.OnRequest);
+        TestTree.Line[] memory lines = _lines(_line(A, 0, 0), _line(3, 40, 0));
+        uint64 older = _commit(lines);
+        uint64 newer = _commit(lines);
+        _settle(newer, lines, 1);
+        _settle(older, lines, 1);
+        assertEq(uint256(ledger.settledSlot(_id(3))), newer);
+    }
+
     function test_settle_olderSlotIsRefused() public {
         TestTree.Line[] memory old = _lines(_line(A, 100, 700), _line(B, 0, 0));
         uint64 oldSlot = _commit(old);
