@@ -35,6 +35,7 @@ _BATCH_FRAMES = 2_000
 """Frames in one transaction, unless one submission has more."""
 _QUEUE_FRAMES = 50_000
 """Frames waiting for the writer before more are answered `busy`."""
+_LOOK_AT_WRITER_S = 5.0
 _COUNTS_AFTER_S = 1.0
 """Counts of refused frames are stored that often when no reading comes."""
 
@@ -99,13 +100,20 @@ class Pipeline:
         job = _Job([outcome for outcome in outcomes if outcome.verified])
         if job.to_judge:
             if self._enqueue(job):
-                job.done.wait()
+                self._await(job)
             else:
                 _all_busy(job, "the gateway has more frames than it can store: repeat later")
             if job.error is not None:
                 raise job.error
             self._count_refused([o for o in job.to_judge if o.result is Result.BUSY])
         return outcomes
+
+    def _await(self, job: _Job) -> None:
+        while not job.done.wait(_LOOK_AT_WRITER_S):
+            thread = self._thread
+            if thread is None or not thread.is_alive():  # a defect: nobody would ever answer
+                _all_busy(job, "the gateway's writer has ended: repeat later")
+                return
 
     def start(self) -> None:
         """Starts the writer."""

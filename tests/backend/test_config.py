@@ -112,3 +112,12 @@ def test_meters_count_faster_only_in_simulated_time() -> None:
 def test_the_explorer_is_known_for_sepolia_only_where_there_is_one() -> None:
     assert Settings().explorer_on(11155111) == "https://sepolia.etherscan.io"
     assert Settings().explorer_on(31337) is None
+
+
+def test_every_key_is_in_the_operators_handbook() -> None:
+    handbook = (PROJECT / "docs" / "operations.md").read_text()
+    keys = [key.upper() for key in Settings.model_fields if key != "home_is_set"]
+    missing = [
+        key for key in keys if f"OHMSTEAD_{key}" not in handbook and f"_{key}`" not in handbook
+    ]
+    assert missing == []
