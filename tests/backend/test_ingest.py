@@ -733,3 +733,27 @@ def test_a_wrong_file_of_speakers_is_refused_by_name(tmp_path: Path) -> None:
             read_speakers(file)
     file.write_text('{"1": 3}')
     assert read_speakers(file) == {1: 3}
+
+
+def test_a_writer_that_ended_leaves_nobody_waiting(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backend.ingest import pipeline as module
+
+    class Gone(BaseException):
+        """Nothing catches it."""
+
+    def die(*_args: Any) -> None:
+        raise Gone
+
+    monkeypatch.setattr(module, "_LOOK_AT_WRITER_S", 0.05)
+    monkeypatch.setattr(module.threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(pipeline, "_store_batch", die)
+    (outcome,) = pipeline.submit([Meter(4).keyframe_at(SINCE)])
+    assert outcome.result is Result.BUSY
+    assert "repeat later" in outcome.detail
+    assert send(pipeline, Meter(4).keyframe_at(SINCE)) == [Result.BUSY]
+    monkeypatch.undo()
+    pipeline.start()
+    # What waited in the queue is stored after all: repeating it, as told, books it once.
+    assert send(pipeline, Meter(4).keyframe_at(SINCE)) == [Result.DUPLICATE]
