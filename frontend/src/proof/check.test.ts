@@ -2,7 +2,7 @@ import { numberToHex } from "viem";
 import { describe, expect, it } from "vitest";
 
 import type { LeafProof } from "../api/types";
-import { checkProof, type ChainFacts } from "./check";
+import { checkProof, type ChainFacts, pathOf } from "./check";
 import { parseProof, parseProofText } from "./parse";
 import { type FlowWords, MalformedProof, REGISTER_NAMES, unpackRegisters } from "./sumTree";
 import { buildTree, randomLeaves } from "./treeFixture";
@@ -26,7 +26,7 @@ function sample(index = 5): { proof: LeafProof; chain: ChainFacts } {
       salt: leaf.salt,
     },
     siblings: siblingsOf(leaf.meter).map(({ hash, left, ...sums }) => ({ hash, left, ...words(sums) })),
-    path: "0x0",
+    path: numberToHex(pathOf(siblingsOf(leaf.meter))),
     root: root.hash,
     totals_lo: words(root).lo,
     totals_hi: words(root).hi,
@@ -65,8 +65,9 @@ describe("a household's check", () => {
   });
 
   it.each([
-    ["swapped sides", (proof: LeafProof) => { const [one] = proof.siblings; if (one) one.left = !one.left; }],
-    ["a missing level", (proof: LeafProof) => { proof.siblings.pop(); }],
+    ["swapped sides", (proof: LeafProof) => { const [one] = proof.siblings; if (one) one.left = !one.left; proof.path = numberToHex(pathOf(proof.siblings)); }],
+    ["sides that contradict the path", (proof: LeafProof) => { proof.path = numberToHex(BigInt(proof.path) ^ 1n); }],
+    ["a missing level", (proof: LeafProof) => { proof.siblings.pop(); proof.path = numberToHex(pathOf(proof.siblings)); }],
     ["another meter's number", (proof: LeafProof) => { proof.leaf.meter += 1; }],
     ["a sibling's sum moved to another lane", (proof: LeafProof) => { const [one] = proof.siblings; if (one) one.lo = numberToHex((BigInt(one.lo) * 2n) & ((1n << 255n) - 1n), { size: 32 }); }],
   ])("fails with %s", (_, change) => {

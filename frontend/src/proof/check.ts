@@ -58,6 +58,7 @@ function walk(proof: LeafProof, chain: ChainFacts): CheckResult {
     hi: BigInt(sibling.hi),
     left: sibling.left,
   }));
+  if (BigInt(proof.path) !== pathOf(siblings)) throw new MalformedProof("its path and the sides of its siblings differ");
   const nodes = climb({ meter: proof.leaf.meter, kind: chain.kind, registers: packed, salt: proof.leaf.salt }, siblings);
   const root = nodes.at(-1);
   if (!root) throw new MalformedProof("it is empty");
@@ -66,6 +67,11 @@ function walk(proof: LeafProof, chain: ChainFacts): CheckResult {
   siblings.forEach((sibling, level) => steps.push(levelStep(sibling, nodes[level + 1], level)));
   steps.push(depthStep(siblings.length, chain.leafCount), rootStep(root, chain), totalsStep(root, chain));
   return { valid: steps.every((step) => step.ok), steps, registers };
+}
+
+/** The ledger's path: bit i is set if the i-th sibling is on the left; no bit beyond. */
+export function pathOf(siblings: readonly Pick<Sibling, "left">[]): bigint {
+  return siblings.reduce((path, { left }, level) => (left ? path | (1n << BigInt(level)) : path), 0n);
 }
 
 function packStep(proof: LeafProof, packed: bigint): CheckStep {

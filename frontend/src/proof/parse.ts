@@ -20,6 +20,7 @@ export function parseProof(value: unknown): LeafProof {
   need(isHex(leaf?.packed), "leaf.packed");
   need(isHex(leaf?.salt), "leaf.salt");
   for (const name of REGISTER_NAMES) need(isWhole(leaf?.registers?.[name]), `leaf.registers.${name}`);
+  need(isHex(proof.path), "path");
   need(Array.isArray(proof.siblings) && proof.siblings.length <= MAX_LEVELS, "siblings");
   proof.siblings?.forEach((sibling, index) => {
     need(isHex(sibling.hash), `siblings[${index}].hash`);

@@ -79,7 +79,7 @@ export function BuyEnergy({ microInr, topUpMeter, start = "1" }: Props) {
           { value: "inr", label: "INR units", testId: "pay-inr" },
         ]}
       />
-      <Quote quote={quote.data} error={wh === null ? null : quote.error} pay={pay} allowed={allowance.allowed} />
+      {!lacking && <Quote quote={quote.data} error={wh === null ? null : quote.error} pay={pay} allowed={allowance.allowed} />}
       {short && <Notice tone="warn">{`You hold ${formatInr(microInr, "down")}. Pay with ether or buy INR first.`}</Notice>}
       <Slippage bps={slippage} onChange={setSlippage} />
       <button type="button" className="button" disabled={busy || wh === null || lacking !== undefined || !quote.data || short} data-testid="buy-submit" onClick={buy}>

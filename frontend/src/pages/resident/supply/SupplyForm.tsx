@@ -76,7 +76,7 @@ export function SupplyForm({ outlets, microInr }: { outlets: readonly Relay[]; m
         ]}
       />
       {wh !== null && quote.error && <Notice tone="bad" live>{explain(quote.error)}</Notice>}
-      {quote.data && (
+      {quote.data && !tooMuch && (
         <div className="quote" aria-live="polite" data-testid="request-quote">
           <span className="quote__main">{formatInr(quote.data.costMicroInr, "up")}</span>
           <span className="muted small">
