@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_keys
 from eth_account.messages import encode_defunct
 from flask import Flask
 from flask.testing import FlaskClient
+from ingest_kit import write_keys
 from local_chain import (
     OPERATOR,
     RELAYER,

@@ -495,7 +495,7 @@ def test_a_replaced_device_told_on_chain_is_believed(world: World) -> None:
 
 
 def test_a_meter_registered_while_the_service_runs_may_speak(world: World) -> None:
-    from conftest import write_keys
+    from ingest_kit import write_keys
 
     write_keys(world.home / "keys" / "nodes.json", [4, 60])
     world.transact(OPERATOR, "MeterRegistry", "register", 60, CONSUMER, 2, 9000, key_of(60))

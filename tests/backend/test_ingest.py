@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from conftest import METERS, Clock, provision, write_keys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ingest_kit import METERS, Clock, provision, write_keys
 from meters import SINCE, Meter, key_of
 
 from backend import signals

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import METERS, provision, write_keys
+from ingest_kit import METERS, provision, write_keys
 from ingest_process import frame_of
 
 from backend.telemetry.store import open_store

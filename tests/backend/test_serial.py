@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Clock
 from hypothesis import given
 from hypothesis import strategies as st
+from ingest_kit import Clock
 from meters import SINCE, Meter, key_of
 
 from backend import signals

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from conftest import METERS, Clock, provision
+from ingest_kit import METERS, Clock, provision
 from local_chain import free_port
 from meters import SINCE, Meter
 

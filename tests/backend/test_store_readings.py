@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conftest import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ingest_kit import Clock
 from meters import SINCE, Meter
 
 from backend.ingest.frame import Result
