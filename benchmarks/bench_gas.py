@@ -49,10 +49,13 @@ def main() -> None:
         aim = {"aim": AIMS[name]} if name in AIMS else {}
         report(name, value, "gas", **aim)
 
-    commit, settle = gas["commitSlot, 2 of 3 signers"], gas[f"settle {BATCH} of 128 meters"]
+    commit = gas["commitSlot, 2 of 3 signers"]
+    settle = gas[f"settle {BATCH} of 128, prepaid, all minting"]
     reading = gas["record one reading of one meter"]
     credit = gas["credit one meter"]
-    report("settle, per meter in a batch of 100", settle / BATCH, "gas", aim="< 20000")
+    for whose in ("billed", "prepaid, all burning", "prepaid, all minting"):
+        per_meter = gas[f"settle {BATCH} of 128, {whose}"] / BATCH
+        report(f"settle, per meter in a batch of 100, {whose}", per_meter, "gas", aim="< 20000")
     report(
         "reading and credit of one meter, ours / usual",
         (commit / BATCH + settle / BATCH) / (reading + credit),
