@@ -33,7 +33,7 @@ def cli(provider: Any, demo: bool) -> None:
     from scripts import development
     from scripts.accounts import sending_account
     from scripts.deployer import Deployer, DeployError
-    from scripts.keyfiles import KeyFileError
+    from scripts.keyfiles import KeyFileError, random_hex, secret_once
     from scripts.plan import PlanError
     from scripts.provisioning import ProvisionError, provision_demo
     from scripts.surroundings import settings_on
@@ -55,6 +55,7 @@ def cli(provider: Any, demo: bool) -> None:
             click.echo,
         )
         _deploy(deployer, settings, chain_id)
+        secret_once(settings.keys_dir / "salt.hex", random_hex)  # the service cannot begin without
         if demo:
             provision_demo(settings, chain_id, click.echo)
     except (
