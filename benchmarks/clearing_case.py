@@ -20,6 +20,8 @@ import numpy as np
 
 TICK_MICRO_INR = 10_000  # Rs 0.01
 LOWEST, TICKS = 2_000_000, 801  # Rs 2.00 .. 10.00
+ENOUGH_ORDERS = 100_000
+"""Smaller books are cleared several times over, up to so many orders together."""
 Outcome = dict[str, float | None]
 
 
@@ -113,11 +115,22 @@ def assume(mechanism: str, count: int) -> Callable[[], Outcome]:
 
 def main(engine: str, count: int) -> None:
     peer = engine.removeprefix("assume ")
-    clear = ours(engine, count) if peer == engine else assume(peer, count)
+
+    def prepared() -> Callable[[], Outcome]:
+        return ours(engine, count) if peer == engine else assume(peer, count)
+
+    clear = prepared()
     began = time.process_time()
     outcome = clear()
     cpu = time.process_time() - began
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if count < ENOUGH_ORDERS:
+        # The clock may tick in steps of 4 ms. ASSUME writes into its orders: each run has its own.
+        batch = [prepared() for _ in range(ENOUGH_ORDERS // count)]
+        began = time.process_time()
+        for again in batch:
+            again()
+        cpu = (time.process_time() - began) / len(batch)
     print(json.dumps({"cpu_s": cpu, "peak_mib": peak_kib / 1024, **outcome}))
 
 
