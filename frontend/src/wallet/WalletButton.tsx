@@ -23,12 +23,14 @@ export function WalletButton() {
         className={`button button--small ${wallet.connected ? "button--quiet" : ""}`}
         data-testid={wallet.connected ? "wallet-account" : "connect-wallet"}
         data-address={wallet.address}
-        aria-label={wallet.address ? `Wallet ${wallet.address}` : "Connect wallet"}
         onClick={() => { setOpenFor(wallet.connected); }}
       >
         <Icon name="wallet" />
         {wallet.address ? (
-          <span>{`${wallet.address.slice(0, 6)}…${wallet.address.slice(-4)}`}</span>
+          <span>
+            <span className="visually-hidden">Your wallet </span>
+            {`${wallet.address.slice(0, 6)}…${wallet.address.slice(-4)}`}
+          </span>
         ) : (
           <span>
             Connect<span className="wide-only"> wallet</span>

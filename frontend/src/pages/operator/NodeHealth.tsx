@@ -11,7 +11,7 @@ export function NodeHealth() {
     <Card title="Nodes" testId="nodes">
       <Answer query={meters} what="the nodes">
         {(list) => (
-          <div className="scroll-x" tabIndex={0} role="region" aria-label="Nodes">
+          <div className="scroll-x" tabIndex={0} role="region" aria-label="Table of nodes">
             <table>
               <thead>
                 <tr>

@@ -44,7 +44,7 @@ export function ResidentPage() {
             {(data) => (
               <Routes>
                 <Route index element={<Overview household={data} />} />
-                <Route path="power" element={<SupplyTab microInr={data.microInr} address={address} />} />
+                <Route path="power" element={<SupplyTab household={data} address={address} />} />
                 <Route path="money" element={<MoneyTab microInr={data.microInr} address={address} />} />
                 <Route path="data" element={<DataTab household={data} address={address} />} />
               </Routes>

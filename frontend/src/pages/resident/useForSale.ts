@@ -13,9 +13,11 @@ export function useForSale(): ForSale {
   const { data: available } = useRead("EnergyMarket", "availableWh", []);
   return {
     hint: available === undefined ? undefined : `${formatEnergy(available)} for sale at the moment`,
-    problemOf: (wh) =>
-      wh !== null && available !== undefined && wh > available
-        ? `The microgrid has only ${formatEnergy(available)} to sell at the moment.`
-        : undefined,
+    problemOf: (wh) => {
+      if (wh === null || available === undefined || wh <= available) return undefined;
+      return available === 0n
+        ? "The microgrid has nothing to sell at the moment. Try again when the sun is up or a neighbour has sold."
+        : `The microgrid has only ${formatEnergy(available)} to sell at the moment.`;
+    },
   };
 }

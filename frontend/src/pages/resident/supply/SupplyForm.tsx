@@ -58,7 +58,9 @@ export function SupplyForm({ outlets, microInr }: { outlets: readonly Relay[]; m
       done: "The relay closes as soon as its board has the command.",
       onState: setPhase,
     });
-    if (receipt) setPhase(null);
+    if (!receipt) return;
+    setPhase(null);
+    setSwitchText("");
   };
 
   return (
