@@ -221,6 +221,7 @@ class Sender:
             "block": block,
             "block_hash": receipt["blockHash"],
             "gas_used": number(receipt["gasUsed"]),
+            "error": None,
             "tx_hash": receipt["transactionHash"],
             "replaced": [h for h in reversed(row.hashes) if h != receipt["transactionHash"]],
         }
@@ -240,7 +241,7 @@ class Sender:
             spent = number(receipt["gasUsed"]) >= row.gas * 63 // 64
             reason = f"ran out of gas at {row.gas}" if spent else self._reason(row, block)
             log.warning("%s was refused on chain: %s", row.key, reason)
-            self._move(row, OutboxState.FAILED, error=reason, **changes)
+            self._move(row, OutboxState.FAILED, **{**changes, "error": reason})
 
     def _not_mined(self, row: OutboxRow, head: _Head) -> list[OutboxRow]:
         if row.state is OutboxState.MINED:

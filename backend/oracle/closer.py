@@ -32,7 +32,7 @@ from backend.oracle.registers import Flows
 from backend.oracle.salts import salt_of
 from backend.oracle.sum_tree import SumTree
 from backend.telemetry import outbox, slots
-from backend.telemetry.outbox import OutboxState
+from backend.telemetry.outbox import OutboxRow, OutboxState
 from backend.telemetry.slots import Slot, SlotState, StoredLeaf
 from backend.telemetry.store import Store
 
@@ -111,9 +111,10 @@ class SlotCloser:
         slot = self.clock.to_close(self._now(), self._grace_s, newest)
         if slot is None or len(waiting) >= _MAX_WAITING_SLOTS:
             return None
-        previous, before = self._previous(waiting[-1] if waiting else None)
-        if slot <= previous:
-            return None  # the chain knows a newer slot than our clock: wait
+        counted_from = self._previous(waiting[-1] if waiting else None)
+        if counted_from is None or slot <= counted_from[0]:
+            return None  # the chain and the store, or our clock, do not agree yet: wait
+        previous, before = counted_from
         lines = self._lines(slot)
         if not lines:
             return None
@@ -161,18 +162,24 @@ class SlotCloser:
         self.last_error = None
         announce(signals.slot_closed, slot=slot)
 
-    def _previous(self, waiting: Slot | None) -> tuple[int, Flows]:
+    def _previous(self, waiting: Slot | None) -> tuple[int, Flows] | None:
         """The slot that the next one counts from, and its totals: the newest that waits, or the
-        newest on chain; with the node away, the newest that was there."""
+        newest on chain; with the node away, the newest that was there.
+
+        None while the chain lacks a slot that it had: the follower will notice, and it waits then.
+        """
+        with self._store.read() as connection:
+            committed = slots.latest_committed(connection)
         try:
             on_chain = self._chain.views.latest_slot(max_age_s=0.0)
             record = self._record(on_chain)
         except NodeUnreachableError:
-            with self._store.read() as connection:
-                ours = waiting or slots.latest_committed(connection)
+            ours = waiting or committed
             return (ours.slot, _flows(ours)) if ours is not None else (0, Flows())
         if waiting is not None and waiting.slot > on_chain:
             return waiting.slot, _flows(waiting)
+        if committed is not None and committed.slot > on_chain:
+            return None
         return (on_chain, _flows(record)) if record is not None else (0, Flows())
 
     def _record(self, slot: int) -> SlotRecord | None:
@@ -310,6 +317,8 @@ class SlotCloser:
         with self._store.read() as connection:
             waiting = slots.in_states(connection, (SlotState.SIGNED, SlotState.SENT))
             rows = {slot.slot: outbox.get(connection, commit_key(slot.slot)) for slot in waiting}
+            failed = outbox.in_states(connection, (OutboxState.FAILED,), kind="commit")
+        self._forget_failed(failed, {commit_key(slot.slot) for slot in waiting})
         if not waiting:
             return
         latest = self._chain.views.latest_slot(max_age_s=0.0)
@@ -320,13 +329,28 @@ class SlotCloser:
             elif row is None or row.state in (OutboxState.OBSOLETE, OutboxState.CONFIRMED):
                 self._sign_again(slot)  # the chain is an older one, or the outbox was lost
             elif row.state is OutboxState.FAILED:
-                if slot.previous_slot != latest and slot.previous_slot not in rows:
+                if self._never(slot, latest):
                     self._give_up(waiting, slot)
                     return
                 age_s = self._now() - (row.sent_ms or row.created_ms) / 1000
                 if age_s > min(_SIGN_AGAIN_S, self.clock.slot_seconds):
                     log.warning("slot %d: commitment failed: %s", slot.slot, row.error)
                     self._sign_again(slot)
+
+    def _never(self, slot: Slot, latest: int) -> bool:
+        """True if the slot before this one is not the chain's newest and will not become it."""
+        if slot.previous_slot <= latest:
+            return slot.previous_slot < latest
+        with self._store.read() as connection:
+            before = slots.get(connection, slot.previous_slot)
+        return before is None or before.state in (SlotState.REFUSED, SlotState.SUPERSEDED)
+
+    def _forget_failed(self, failed: Sequence[OutboxRow], waiting: set[str]) -> None:
+        """Commitments that failed and that no slot waits for any more."""
+        for row in failed:
+            if row.key not in waiting:
+                with self._store.write() as connection:
+                    outbox.update(connection, row.id, state=OutboxState.OBSOLETE.value)
 
     def _give_up(self, waiting: Sequence[Slot], first: Slot) -> None:
         """Slots that count from one that is not on chain; the next counts from what is."""

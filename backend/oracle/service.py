@@ -147,7 +147,12 @@ class OracleService:
             self._chain.rpc,
             self._chain.contracts,
             self._chain.relayer,
-            policy=SenderPolicy(confirmations=self._settings.confirmations, poll_s=poll_s),
+            policy=SenderPolicy(
+                confirmations=self._settings.confirmations,
+                poll_s=poll_s,
+                # A local node mines at once; if not, its pool has lost track and wants a new offer.
+                bump_after_s=5.0 if poll_s < 1 else 30.0,
+            ),
             effects=self._effects(),
             on_transition=self._on_transition,
             on_mined=lambda: self.follower.wake(),

@@ -136,10 +136,14 @@ def get(connection: sa.Connection, slot: int) -> Slot | None:
 
 
 def latest(connection: sa.Connection) -> Slot | None:
-    """The newest closed slot that is, or may come to be, on chain."""
-    dead = (SlotState.REFUSED.value, SlotState.SUPERSEDED.value)
-    statement = slots.select().where(slots.c.state.not_in(dead)).order_by(slots.c.slot.desc())
-    found = connection.execute(statement.limit(1)).one_or_none()
+    """The newest closed slot whose lines the oracle nodes have not refused."""
+    statement = (
+        slots.select()
+        .where(slots.c.state != SlotState.REFUSED.value)
+        .order_by(slots.c.slot.desc())
+        .limit(1)
+    )
+    found = connection.execute(statement).one_or_none()
     return _slot(found) if found is not None else None
 
 
@@ -218,9 +222,10 @@ def set_settled(connection: sa.Connection, slot: int, at: int) -> None:
 
 def uncommit_after(connection: sa.Connection, block: int) -> None:
     """Slots that were committed in blocks no longer part of the chain are sent again."""
+    lost = sa.or_(slots.c.committed_block > block, slots.c.committed_block.is_(None))
     connection.execute(
         slots.update()
-        .where(slots.c.committed_block > block)
+        .where(slots.c.state == SlotState.COMMITTED.value, lost)
         .values(state=SlotState.SENT.value, committed_block=None, settled_at=None)
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from local_chain import DEPLOYER, FIRST_SIGNER, SLOT_SECONDS, Anvil, development_account, send
@@ -15,7 +17,7 @@ from backend.chain.follower import EventFollower
 from backend.chain.projections import projections
 from backend.chain.sender import Sender
 from backend.oracle.closer import SlotCloser, commitment_of
-from backend.oracle.digests import BatteryReport, battery_digest, slot_digest
+from backend.oracle.digests import BatteryReport, battery_digest, sign, slot_digest
 from backend.oracle.domains import read_domains
 from backend.oracle.quorum import QuorumClient
 from backend.oracle.salts import salt_of
@@ -406,3 +408,77 @@ def test_digests_are_the_contracts_own(
         chain.clients.priority.report_digest(report.battery, report.soc_bps, report.observed_at)
     )
     assert battery_digest(domains.priority, report, epoch) == asked
+
+
+def test_a_rollback_that_is_not_followed_yet_makes_nobody_give_up(
+    closer: SlotCloser,
+    community: Community,
+    store: Store,
+    chain: ChainContext,
+    slot_clock: SetClock,
+    anvil: Anvil,
+) -> None:
+    """Between the chain's change of mind and the follower's, nothing is closed nor abandoned."""
+    made = []
+    for step in range(3):
+        if step == 1:
+            snapshot = anvil.snapshot()
+        read_all(community, slot_clock.time, step=step)
+        made.append(pass_slots(slot_clock, anvil))
+        closer.step()
+        if step < 2:
+            to_chain(store, chain)
+    anvil.revert(snapshot)
+    sender = make_sender(store, chain)
+    sender.step()
+    with store.write() as connection:  # the newest was refused, as its predecessor is gone
+        row = outbox.get(connection, f"commit:{made[-1]}")
+        assert row is not None
+        outbox.update(connection, row.id, state="failed", error="WrongPrevious")
+    read_all(community, slot_clock.time, step=5)
+    pass_slots(slot_clock, anvil)
+    closer.step()
+    assert SlotState.SUPERSEDED not in [stored(store, slot).state for slot in made]
+    make_follower(store, chain).catch_up()
+    slot_clock.time = time.time() + 60
+    for _ in range(4):
+        closer.step()
+        to_chain(store, chain)
+    assert [stored(store, slot).state for slot in made] == [SlotState.COMMITTED] * 3
+
+
+def test_a_slot_that_the_chain_went_past_is_left_behind(
+    closer: SlotCloser,
+    community: Community,
+    store: Store,
+    chain: ChainContext,
+    slot_clock: SetClock,
+    anvil: Anvil,
+    oracle: Oracle,
+    tmp_path: Path,
+) -> None:
+    """Another gateway committed meanwhile: ours gives way and counts from the chain."""
+    read_all(community, slot_clock.time)
+    ours = pass_slots(slot_clock, anvil)
+    closer.step()
+    pass_slots(slot_clock, anvil)
+    commitment = dataclasses.replace(commitment_of(stored(store, ours)), slot=ours + 1)
+    domain = read_domains(chain.rpc, chain.contracts).ledger
+    digest = slot_digest(domain, commitment, chain.views.quorum().epoch)
+    signers = sorted(
+        (development_account(FIRST_SIGNER + i) for i in range(2)),
+        key=lambda account: int(account.address, 16),
+    )
+    call = chain.clients.ledger.commit_slot(commitment, [sign(s, digest) for s in signers])
+    send(anvil.rpc, DEPLOYER, call)
+    to_chain(store, chain)
+    closer.step()
+    assert stored(store, ours).state is SlotState.SUPERSEDED
+    read_all(community, slot_clock.time, step=5)
+    following = pass_slots(slot_clock, anvil)
+    closer.step()
+    to_chain(store, chain)
+    assert stored(store, following).previous_slot == ours + 1
+    assert stored(store, following).state is SlotState.COMMITTED
+    with store.read() as connection:
+        assert outbox.in_states(connection, (outbox.OutboxState.FAILED,)) == []
