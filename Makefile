@@ -73,7 +73,7 @@ compile: setup ## the contracts, with Ape
 	@$(MAKE) -s $(COMPILED)
 
 $(COMPILED):
-	@ape compile
+	@scripts/toolchain/step "contracts" ape compile
 	@rm -f .build/.made-from-* && touch $@
 
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path 'frontend/dist/*' 2>/dev/null)
@@ -81,8 +81,8 @@ frontend/dist/index.html: $(FRONTEND_SOURCES) package-lock.json
 	@scripts/toolchain/step "web page" npm run build --workspace frontend
 
 .PHONY: run
-run: compile ## the whole microgrid on this machine: chain, contracts, devices, oracle, web page
-	@$(MAKE) frontend/dist/index.html
+run: setup ## the whole microgrid on this machine: chain, contracts, devices, oracle, web page
+	@$(MAKE) -s -j2 $(COMPILED) frontend/dist/index.html
 	@python -m scripts.demo
 
 .PHONY: reset
@@ -97,7 +97,7 @@ deploy: compile ## to a public network: make deploy NETWORK=sepolia (needs SEPOL
 .PHONY: serve
 serve: compile ## the service alone, on a network where the contracts are deployed: make serve NETWORK=sepolia
 	@test -n "$(NETWORK)" || { echo "which network? make serve NETWORK=sepolia" >&2; exit 1; }
-	@$(MAKE) frontend/dist/index.html
+	@$(MAKE) -s frontend/dist/index.html
 	@ape run serve --network ethereum:$(NETWORK):node
 
 # ---- tests -----------------------------------------------------------------------------------------
@@ -127,12 +127,12 @@ test-e2e: compile ## `make run` itself: what is seen within two minutes, a real 
 	@if [ -z "$(CHROMIUM)" ]; then \
 	  echo "e2e skipped in the browser: no Chromium or Chrome found (Debian: apt-get install chromium, or set CHROMIUM)"; \
 	fi
-	@$(MAKE) frontend/dist/index.html
+	@$(MAKE) -s frontend/dist/index.html
 	@$(PYTEST) -n 2 --dist loadfile tests/system
 
 .PHONY: screenshots
 screenshots: compile ## the pictures in docs/screenshots, from a running microgrid
-	@$(MAKE) frontend/dist/index.html
+	@$(MAKE) -s frontend/dist/index.html
 	@node tests/e2e/screenshots.mjs
 
 .PHONY: nightly

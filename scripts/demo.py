@@ -191,13 +191,14 @@ class Demo:
         logs = self.where.home / "logs"
         lines = [f"Ohmstead runs at {self.where.page}   (Ctrl-C stops it, logs in {logs})"]
         if self._code:
-            lines.append(f"House C1 has no household yet. Its one-time code: {self._code}")
+            lines += ["House C1 has no household yet; its one-time code:", f"  {self._code}"]
         return lines
 
     def announce(self) -> None:
-        """The address and what to try, as plain lines."""
-        for line in self._heading():
-            self.display.say(line)
+        """The address and what to try, as plain lines; a terminal shows them with the summary."""
+        if not self.display.in_place:
+            for line in self._heading():
+                self.display.say(line)
 
     def _newcomers_code(self) -> str | None:
         try:

@@ -118,7 +118,7 @@ def _figures(summary: Mapping[str, Any]) -> Table:
     table.add_row(
         "so far",
         f"{counts['slots_committed']} slots, {counts['readings']} readings, "
-        f"{counts['settlements']} settlements, {counts['sheds']} sheds, "
+        f"{counts['settlements']} settlements, shed {counts['sheds']} times, "
         f"{counts['acknowledgements']} acknowledgements",
     )
     return table

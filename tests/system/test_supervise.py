@@ -368,6 +368,45 @@ def test_a_node_of_another_chain_is_refused(tmp_path: Path) -> None:
     assert "make serve" in ended.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_half_started(tmp_path: Path, number: signal.Signals) -> None:
+    home, log = tmp_path / "home", tmp_path / "run.log"
+    environment = {
+        **os.environ,
+        "OHMSTEAD_HOME": str(home),
+        "OHMSTEAD_PORT": str(free_port()),
+        "OHMSTEAD_CHAIN_PORT": str(free_port()),
+    }
+    with log.open("wb") as output:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "scripts.demo"],
+            env=environment, cwd=ROOT, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        eventually(lambda: "being deployed" in log.read_text(), 30)
+        began = time.monotonic()
+        run.send_signal(number)
+        run.wait(15)
+        assert time.monotonic() - began < 6
+    finally:
+        run.kill()
+        run.wait()
+    assert "Traceback" not in log.read_text()
+    left = [
+        path
+        for path in Path("/proc").glob("[0-9]*/environ")
+        if _reads(path) and str(home).encode() in path.read_bytes()
+    ]
+    assert left == []
+
+
+def _reads(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
+
+
 def _answers(url: str) -> bool:
     try:
         return bool(rpc(url, "eth_chainId"))
