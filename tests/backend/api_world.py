@@ -232,7 +232,7 @@ def _settle_in(anvil: Anvil, deployment: Deployment) -> None:
 
 
 @pytest.fixture(scope="session")
-def community() -> Iterator[tuple[Anvil, Deployment]]:
+def deployed_community() -> Iterator[tuple[Anvil, Deployment]]:
     """A node with a deployed community, shared: a test that changes it takes a snapshot."""
     with Anvil() as anvil:
         deployment = deploy(anvil.rpc, SLOT_SECONDS)
@@ -241,9 +241,9 @@ def community() -> Iterator[tuple[Anvil, Deployment]]:
 
 
 @pytest.fixture
-def chain_state(community: tuple[Anvil, Deployment]) -> Iterator[tuple[Anvil, Deployment]]:
+def chain_state(deployed_community: tuple[Anvil, Deployment]) -> Iterator[tuple[Anvil, Deployment]]:
     """The community as it was deployed; whatever a test does to it is undone."""
-    anvil, deployment = community
+    anvil, deployment = deployed_community
     snapshot = anvil.snapshot()
     yield anvil, deployment
     anvil.revert(snapshot)
@@ -258,10 +258,10 @@ def world(chain_state: tuple[Anvil, Deployment], tmp_path: Path) -> Iterator[Wor
 
 @pytest.fixture(scope="session")
 def quiet_world(
-    community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
+    deployed_community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """A world for questions that change nothing, shared."""
-    made = World(tmp_path_factory.mktemp("quiet"), *community)
+    made = World(tmp_path_factory.mktemp("quiet"), *deployed_community)
     yield made
     made.close()
 

@@ -58,10 +58,10 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(document: Any) -> 
 
 @pytest.fixture(scope="module")
 def lived_in(
-    community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
+    deployed_community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """A community with something to show of each kind."""
-    world = World(tmp_path_factory.mktemp("lived-in"), *community)
+    world = World(tmp_path_factory.mktemp("lived-in"), *deployed_community)
     world.report(4, 10)
     world.report(3, 0, soc_bp=5000)
     world.meter(4).count(10_000_000)
