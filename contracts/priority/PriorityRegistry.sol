@@ -107,7 +107,8 @@ contract PriorityRegistry is IPriorityRegistry, EIP712, AccessManaged {
         relay.sequence = 1;
         _relays[switchId] = relay;
         emit RelayCommand(switchId, config.board, config.pin, relay.closed, 1, 0, Reason.Installed);
-        _reassign(config.battery);
+        // Where nothing is ever shed, nobody's place matters.
+        if (BatteryId.unwrap(config.battery) != 0) _reassign(config.battery);
     }
 
     // ------------------------------------------------------------------ authority

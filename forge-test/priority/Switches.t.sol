@@ -147,6 +147,24 @@ contract SwitchesTest is PriorityTest {
         assertTrue(_closed(1));
     }
 
+    /// Contactors of many houses may have no battery; installing and poking them stays within a block.
+    function test_batteryZeroTakesMany() public {
+        uint256 most = registry.MAX_UNSHED_SWITCHES();
+        IPriorityRegistry.SwitchConfig memory config;
+        vm.startPrank(operator);
+        for (uint16 id = 1; id <= most; ++id) {
+            config.board = 1_000 + id;
+            registry.addSwitch(_id(id), config, true);
+        }
+        config.board = 9_999;
+        vm.expectRevert(abi.encodeWithSelector(IPriorityRegistry.PriorityRegistry_TooManySwitches.selector, most));
+        registry.addSwitch(_id(9_999), config, true);
+        vm.stopPrank();
+        uint256 before = gasleft();
+        registry.poke(BatteryId.wrap(0));
+        assertLt(before - gasleft(), 15_000_000);
+    }
+
     function test_unknownSwitch() public {
         bytes memory unknown = abi.encodeWithSelector(IPriorityRegistry.PriorityRegistry_UnknownSwitch.selector, 9);
         vm.expectRevert(unknown);
