@@ -13,6 +13,16 @@ const PUMP = 52;
 const HALL = 53;
 const LAUNDRY = 54;
 
+/** By the mouse, slowly enough to be seen. */
+async function drag(page, handle, onto) {
+  const [from, to] = [await handle.boundingBox(), await onto.boundingBox()];
+  const x = from.x + from.width / 2;
+  await page.mouse.move(x, from.y + from.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x, to.y + to.height / 2 - 4, { steps: 12 });
+  await page.mouse.up();
+}
+
 export function shedding(world) {
   const double = (key) => new WalletDouble({ rpcUrl: world.microgrid.chain, chainId: 31337, keys: [key] });
   const charge = (percent) => world.microgrid.control("/battery", { soc_bp: percent * 100 });
@@ -62,7 +72,7 @@ export function shedding(world) {
     const { context, page, wallet, faults } = await person(AUTHORITY, "/authority");
     await byId(page, `priority-${HALL}`).waitFor();
     assert.deepEqual(await positions(page), [LIFT, PUMP, HALL, LAUNDRY]);
-    await byId(page, `up-${LAUNDRY}`).click();
+    await drag(page, byId(page, `handle-${LAUNDRY}`), byId(page, `priority-${HALL}`));
     await byId(page, "review-order").click();
     const shown = await byId(page, "new-order").locator("li").evaluateAll((rows) => rows.map((row) => Number(row.dataset.switch)));
     assert.deepEqual(shown, [LIFT, PUMP, LAUNDRY, HALL]);
