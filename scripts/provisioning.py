@@ -20,7 +20,7 @@ from backend.chain.accounts import LOCAL_CHAINS, load_account
 from backend.chain.clients import Clients
 from backend.chain.contracts import Call, ContractSet
 from backend.chain.deployment import load_for_chain
-from backend.chain.rpc import RpcClient
+from backend.chain.rpc import RpcClient, number
 from backend.chain.types import BillingMode
 from backend.chain.views import ChainViews
 from backend.config import Settings
@@ -47,6 +47,7 @@ _HOUSEHOLDS: dict[int, BillingMode] = {
 """Demo households and how they pay; the development accounts follow each other in this order."""
 
 _POCKET_MONEY_WEI = 10**16  # Rs 2 500 at the demo's first rate
+_ENOUGH_WEI = 10**18
 
 
 class ProvisionError(RuntimeError):
@@ -80,6 +81,7 @@ def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]
     sent += chain.issue_codes(operator, plan, codes)
     say(f"meters, switches and one-time codes are on chain ({sent} calls sent)")
     if chain_id in LOCAL_CHAINS:
+        chain.fund_people()
         joined = sum(chain.move_in(meter, mode, codes) for meter, mode in _HOUSEHOLDS.items())
         say(f"{len(_HOUSEHOLDS)} demo households hold their meters ({joined} joined now)")
         _write_demo_wallets(settings)
@@ -241,6 +243,17 @@ class _Chain:
                 relay.min_on_s, relay.min_off_s,
             )  # fmt: skip
             yield priority.call("addSwitch", relay.switch, config, not relay.on_request)
+
+    def fund_people(self) -> None:
+        """Ether for development accounts that a node of the user's own did not fund."""
+        people = [development.account(index).address for index in range(development.ACCOUNTS)]
+        balances = self.rpc.batch([("eth_getBalance", [person, "latest"]) for person in people])
+        giver = self.wallet(
+            Account.from_key(development.account(development.DEPLOYER).private_key)
+        )
+        for person, balance in zip(people, balances, strict=True):
+            if number(balance) < _ENOUGH_WEI:
+                giver.send(Call(person, b"", lambda _answer: None, f"ether for {person}"), 10**19)
 
     def issue_codes(self, operator: Wallet, plan: Plan, codes: ClaimCodes) -> int:
         """A one-time code for every house without a household; how many are new."""

@@ -190,6 +190,13 @@ class TestChainNode:
             with pytest.raises(ChainNodeError, match=str(log)):
                 node.wait_ready(10)
 
+    def test_a_missing_anvil_is_told_with_the_fix(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(ChainNodeError, match="anvil is missing: run `make setup`"):
+            find_anvil(tmp_path)
+
     def test_a_node_that_is_not_there_is_told_by_its_address(self) -> None:
         port = free_port()
         with pytest.raises(ChainNodeError, match=f"no Ethereum node answers at .*{port}"):
