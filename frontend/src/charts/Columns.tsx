@@ -17,7 +17,7 @@ export function Columns({ columns, series, x, y, width, chosen }: Props) {
       {stack(column, series).map((part) => (
         <rect
           key={part.id}
-          className={`chart__part chart__part--${part.color}`}
+          className={`chart__part chart__part--${part.color} ${gap > 0 ? "chart__part--framed" : ""}`}
           x={x(index)}
           width={Math.max(0.5, width - gap)}
           y={y(part.top)}

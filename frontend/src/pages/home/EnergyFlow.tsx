@@ -42,7 +42,7 @@ export function EnergyFlow({ power, socBp }: { power: PowerFlows; socBp: number 
             <FlowDots key={flow.node} flow={flow} />
           ))}
           <g className="flow__middle">
-            <circle cx={MIDDLE.x} cy={MIDDLE.y} r={37} />
+            <circle cx={MIDDLE.x} cy={MIDDLE.y} r={41} />
             <text x={MIDDLE.x} y={MIDDLE.y + 5}>{formatPower(throughput(flows))}</text>
           </g>
           {nodes.map((node) => (

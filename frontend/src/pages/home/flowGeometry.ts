@@ -7,7 +7,7 @@ export interface Point {
   y: number;
 }
 
-export const VIEW = { width: 420, height: 372 } as const;
+export const VIEW = { width: 420, height: 376 } as const;
 export const MIDDLE: Point = { x: 210, y: 150 };
 
 export const PLACES: Record<FlowNode, Point> = {
