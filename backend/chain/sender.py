@@ -17,20 +17,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from eth_account.signers.local import LocalAccount
-from eth_utils.address import to_checksum_address
 
-from backend.chain.contracts import Call, ContractSet
+from backend.chain.contracts import ContractSet
+from backend.chain.effects import EffectCheck, Effects
 from backend.chain.fees import FeePolicy, least_gas
 from backend.chain.refusals import Refusal, classify
 from backend.chain.rpc import NodeUnreachableError, Request, RpcClient, RpcError, number, quantity
+from backend.chain.transactions import TransactionSigner
 from backend.telemetry import outbox
 from backend.telemetry.outbox import OutboxRow, OutboxState
 from backend.telemetry.store import Store
 
 log = logging.getLogger(__name__)
-
-EffectCheck = Callable[[OutboxRow], tuple[Call[Any], Callable[[Any], bool]] | None]
-"""Tells how to ask the chain whether a row's effect is there: a view, and a judge of its answer."""
 
 Transition = Callable[[sa.Connection, OutboxRow, OutboxState], None]
 """Told of a row's new state, within the transaction that stores it."""
@@ -95,9 +93,9 @@ class Sender:
         self._rpc = rpc
         self._contracts = contracts
         self._account = account
-        self._chain_id = contracts.deployment.chain_id
         self._policy = policy or SenderPolicy()
-        self._effects = dict(effects or {})
+        self._signer = TransactionSigner(account, contracts.deployment.chain_id, self._policy.fees)
+        self._effects = Effects(rpc, effects or {})
         self._on_transition = on_transition
         self._on_mined = on_mined
         self._wake = threading.Event()
@@ -263,7 +261,7 @@ class Sender:
         """Why a mined transaction reverted, asked by playing it again."""
         call = {
             "from": row.sender,
-            "to": to_checksum_address(row.target),
+            "to": row.target,
             "data": "0x" + row.data.hex(),
             "gas": hex(row.gas),
         }
@@ -355,14 +353,14 @@ class Sender:
         if not rows:
             return 0
         nonce = max([head.nonce - 1, *(n for n in nonces if n is not None)]) + 1
-        signed = []
-        for offset, row in enumerate(rows):
-            signed.append(self._sign(row, nonce + offset, head, row.attempts, 0))
+        signed = [
+            self._signer.sign(row, nonce + offset, head.base_fee) for offset, row in enumerate(rows)
+        ]
         with self._store.write() as connection:
-            for row, changes in signed:
+            for row, changes in zip(rows, signed, strict=True):
                 self._save(connection, row, OutboxState.SENT, changes)
         with self._store.read() as connection:
-            stored = [found for row, _ in signed if (found := outbox.get(connection, row.key))]
+            stored = [found for row in rows if (found := outbox.get(connection, row.key))]
         self._offer(stored, head)
         return len(stored)
 
@@ -405,7 +403,7 @@ class Sender:
     def _signed_again(self, row: OutboxRow, head: _Head) -> OutboxRow:
         """The row at the same nonce with a better fee, stored."""
         assert row.nonce is not None
-        _, changes = self._sign(row, row.nonce, head, row.attempts, row.max_fee_per_gas or 0)
+        changes = self._signer.sign(row, row.nonce, head.base_fee, row.max_fee_per_gas or 0)
         if row.tx_hash and changes["tx_hash"] != row.tx_hash:
             changes["replaced"] = [*row.replaced, row.tx_hash]
         with self._store.write() as connection:
@@ -413,35 +411,10 @@ class Sender:
         with self._store.read() as connection:
             return outbox.get(connection, row.key) or row
 
-    def _sign(
-        self, row: OutboxRow, nonce: int, head: _Head, attempts: int, previous_fee: int
-    ) -> tuple[OutboxRow, dict[str, Any]]:
-        fees = self._policy.fees.offer(head.base_fee, attempts if previous_fee else 0, previous_fee)
-        transaction: dict[str, Any] = {
-            "type": 2,
-            "chainId": self._chain_id,
-            "nonce": nonce,
-            "to": to_checksum_address(row.target),
-            "value": 0,
-            "data": "0x" + row.data.hex(),
-            "gas": row.gas,
-            "maxFeePerGas": fees.max_fee,
-            "maxPriorityFeePerGas": fees.priority_fee,
-        }
-        signed = self._account.sign_transaction(transaction)
-        return row, {
-            "nonce": nonce,
-            "raw": bytes(signed.raw_transaction),
-            "tx_hash": "0x" + bytes(signed.hash).hex(),
-            "max_fee_per_gas": fees.max_fee,
-            "attempts": row.attempts + 1,
-            "sent_ms": time.time_ns() // 1_000_000,
-        }
-
     # ---- effects and states --------------------------------------------------------------------
 
     def _has_effect(self, row: OutboxRow) -> bool:
-        return not self._without_effect([row])
+        return not self._effects.missing([row])
 
     def _without_impossible(self, rows: list[OutboxRow]) -> list[OutboxRow]:
         """The rows that a block could hold; the others fail."""
@@ -454,26 +427,12 @@ class Sender:
 
     def _without_obsolete(self, rows: list[OutboxRow]) -> list[OutboxRow]:
         """The rows whose effect the chain does not show yet; the others become obsolete."""
-        needed = self._without_effect(rows)
+        needed = self._effects.missing(rows)
         kept = {row.id for row in needed}
         for row in rows:
             if row.id not in kept:
                 self._move(row, OutboxState.OBSOLETE)
         return needed
-
-    def _without_effect(self, rows: list[OutboxRow]) -> list[OutboxRow]:
-        checks = [self._effect(row) for row in rows]
-        asked = [(row, check) for row, check in zip(rows, checks, strict=True) if check is not None]
-        answers = self._rpc.batch([check[0].request() for _, check in asked]) if asked else []
-        done = set()
-        for (row, (call, judge)), answer in zip(asked, answers, strict=True):
-            if not isinstance(answer, RpcError) and judge(call.read(bytes.fromhex(answer[2:]))):
-                done.add(row.id)
-        return [row for row in rows if row.id not in done]
-
-    def _effect(self, row: OutboxRow) -> tuple[Call[Any], Callable[[Any], bool]] | None:
-        check = self._effects.get(row.kind)
-        return check(row) if check is not None else None
 
     def _move(self, row: OutboxRow, state: OutboxState, **changes: Any) -> None:
         """Notes what became of a row; `_write_moves` stores all that was noted at once."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.chain.clients import Clients
 from backend.chain.contracts import Call
-from backend.chain.sender import EffectCheck
+from backend.chain.effects import EffectCheck
 from backend.chain.types import RequestState
 from backend.telemetry.outbox import OutboxRow
 

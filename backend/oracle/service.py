@@ -12,10 +12,11 @@ from typing import Any
 from backend import signals
 from backend.chain.context import ChainContext
 from backend.chain.contracts import ContractError
+from backend.chain.effects import EffectCheck
 from backend.chain.follower import ChainEvent, EventFollower, FollowerPolicy
 from backend.chain.projections import projections
 from backend.chain.rpc import NodeUnreachableError, RpcError
-from backend.chain.sender import EffectCheck, Sender, SenderPolicy
+from backend.chain.sender import Sender, SenderPolicy
 from backend.config import Settings
 from backend.ingest.keyring import Keyring
 from backend.oracle.battery import BatteryReporter
@@ -150,6 +151,7 @@ class OracleService:
             policy=SenderPolicy(
                 confirmations=self._settings.confirmations,
                 poll_s=poll_s,
+                idle_s=min(5.0, 8 * poll_s),
                 # A local node mines at once; if not, its pool has lost track and wants a new offer.
                 bump_after_s=5.0 if poll_s < 1 else 30.0,
             ),

@@ -59,7 +59,7 @@ def test_fifty_deaths_change_nothing(backend: WholeBackend) -> None:
         thread.start()
     for kill in range(KILLS):
         # From the first moments of its start to the middle of its work.
-        time.sleep(chance.uniform(0.1, 2.4))
+        time.sleep(chance.uniform(0.1, 1.9))
         backend.kill()
         if kill % 10 == 9:
             backend.restart_signer(kill // 10 % 3)
