@@ -94,6 +94,11 @@ deploy: compile ## to a public network: make deploy NETWORK=sepolia (needs SEPOL
 	@test -n "$(NETWORK)" || { echo "which network? make deploy NETWORK=sepolia" >&2; exit 1; }
 	@ape run deploy --network ethereum:$(NETWORK):node
 
+.PHONY: provision
+provision: compile ## the simulated neighbourhood's keys, meters, switches and one-time codes: make provision NETWORK=sepolia
+	@test -n "$(NETWORK)" || { echo "which network? make provision NETWORK=sepolia" >&2; exit 1; }
+	@ape run provision --network ethereum:$(NETWORK):node
+
 .PHONY: serve
 serve: compile ## the service alone, on a network where the contracts are deployed: make serve NETWORK=sepolia
 	@test -n "$(NETWORK)" || { echo "which network? make serve NETWORK=sepolia" >&2; exit 1; }

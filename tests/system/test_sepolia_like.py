@@ -22,7 +22,11 @@ import requests
 from eth_account import Account
 
 from backend.chain.accounts import load_account
+from backend.chain.clients import Clients
+from backend.chain.contracts import ContractSet
 from backend.chain.deployment import load_for_chain
+from backend.chain.rpc import RpcClient
+from backend.chain.views import ChainViews
 from scripts import development
 from scripts.keyfiles import keystore_once, write_secret
 from scripts.supervise.chain_node import ChainNodeError, find_anvil, rpc
@@ -173,6 +177,25 @@ def test_what_is_missing_is_named(
     assert refused.returncode != 0
     assert message in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_operator_provisions_a_neighbourhood(sepolia: Sepolia) -> None:
+    operator = load_account(sepolia.home / "keys/operator.json", PASSPHRASE).address
+    rpc(sepolia.url, "anvil_setBalance", operator, ETHER)
+    done = sepolia.make("provision")
+    assert done.returncode == 0, done.stdout + done.stderr
+    contracts = ContractSet(load_for_chain(sepolia.home / "deployments", CHAIN_ID))
+    views = ChainViews(RpcClient(sepolia.url), contracts, Clients(contracts), 0.0)
+    meters = views.meter_ids()
+    assert len(meters) == 15
+    assert len(views.switches()) == 12
+    assert not any(meter.claimed for meter in views.meters(meters))
+    codes = json.loads((sepolia.home / "claim-codes.json").read_text())
+    assert sorted(map(int, codes)) == [4, 7, 8, 9, 10, 11, 12]
+    assert not (sepolia.home / "keys/demo-wallets.json").exists()
+    again = sepolia.make("provision")
+    assert "(0 calls sent)" in again.stdout
 
 
 @contextmanager
