@@ -313,7 +313,7 @@ def _request(chain: ChainContext) -> Any:
     return chain.views.ask(chain.clients.market.request(1), max_age_s=0.0)
 
 
-def test_it_stops_within_two_seconds_and_starts_again(
+def test_it_stops_within_two_seconds(
     service: OracleService, devices: Mapping[int, Device], short_chain: ChainContext
 ) -> None:
     measure(devices[4], 0, 0, 0, 5, 0, 0)
