@@ -23,6 +23,7 @@ DEMO_ACCOUNTS = 20
 _DUMP_EVERY_S = 5.0
 _DUMP_DUTY = 20  # a dump may take at most a twentieth of the time
 _GAS_LIMIT = 60_000_000
+_BLOCKS_WITH_TRANSACTIONS = 10_000  # hours of the demo; more would make every dump heavier
 
 
 class ChainNodeError(RuntimeError):
@@ -73,6 +74,7 @@ class ChainNode:
         command = [
             anvil, "--host", "127.0.0.1", "--port", str(port), "--chain-id", "31337",
             "--accounts", str(DEMO_ACCOUNTS), "--gas-limit", str(_GAS_LIMIT), "--quiet",
+            "--transaction-block-keeper", str(_BLOCKS_WITH_TRANSACTIONS),
         ]  # fmt: skip
         # Read anew at each start: a restart goes on from the last dump.
         shell = 'state=$1; shift; [ -s "$state" ] && set -- "$@" --load-state "$state"; exec "$@"'
