@@ -293,13 +293,16 @@ class Deployer:
     # ---- figures ------------------------------------------------------------------------------
 
     def _configure(self) -> None:
-        """What constructors could not set: signers, inventory, tariffs."""
+        """What constructors could not set: signers, inventory, advance limit, tariffs."""
         quorum, ledger = self._contracts["OracleQuorum"], self._contracts["MeterLedger"]
         signers = self.holders.signers_ascending()
         if list(quorum.signers()) != signers or quorum.threshold() != self.holders.threshold:
             self._call("signers set", quorum.setSigners, signers, self.holders.threshold)
         if ledger.inventory() != self._address("EnergyMarket"):
             self._call("inventory set", ledger.setInventory, self._address("EnergyMarket"))
+        limit_wh = self.plan.parameters.advance_limit_wh
+        if ledger.advanceLimitWh() != limit_wh:
+            self._call("advance limit set", ledger.setAdvanceLimit, limit_wh)
         self._load_tariffs()
 
     def _load_tariffs(self) -> None:

@@ -122,6 +122,7 @@ class Parameters(_Strict):
     admin_delay_seconds: Annotated[int, Field(ge=0, lt=2**32)] = ADMIN_DELAY_SECONDS
     emergency_credit_wh: Annotated[int, Field(ge=0)] = 1_000
     max_request_wh: Positive = 50_000
+    advance_limit_wh: Annotated[int, Field(ge=0, lt=2**64)] = 500_000
     tariffs: tuple[Annotated[str, AfterValidator(_tariff)], ...] = ("kseb-domestic-2022-23",)
 
 

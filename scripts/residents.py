@@ -28,10 +28,10 @@ from scripts.transactions import TransactionError, Wallet
 log = logging.getLogger(__name__)
 
 FORGETFUL_METER = 12
-_BUY_AT_DEBT_WH = 1_500
-_AHEAD_WH = 300
-_SELL_ABOVE_WH = 3_000
-_KEEP_WH = 1_000
+_BUY_BELOW_WH = 500
+_AHEAD_WH = 3_000
+_SELL_ABOVE_WH = 6_000
+_KEEP_WH = 3_000
 _POCKET_MONEY_WEI = 10**16
 
 
@@ -47,12 +47,9 @@ class Household:
 
 
 def wants_wh(household: Household) -> int:
-    """How much a household buys (positive) or sells (negative) now.
-
-    Energy units are of metered energy, so all that households own together is what others owe: a
-    household that bought far ahead would leave its neighbours nothing.
-    """
-    if household.suspended or (household.debt_wh > _BUY_AT_DEBT_WH and not household.forgetful):
+    """How much a household buys (positive) or sells (negative) now."""
+    low = household.energy_wh < _BUY_BELOW_WH and not household.forgetful
+    if household.suspended or low:
         wanted = household.debt_wh + _AHEAD_WH
         return wanted if wanted <= household.market_has_wh else 0
     if household.energy_wh > _SELL_ABOVE_WH:

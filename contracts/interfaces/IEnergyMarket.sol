@@ -96,7 +96,8 @@ interface IEnergyMarket {
     error EnergyMarket_NotHeld(MeterId meter);
     error EnergyMarket_BadParameter(string name);
 
-    /// @notice Buys energy units at the current price. Gas: under 100 000 in INR.
+    /// @notice Buys energy units at the current price. Gas: 67 000 in INR from stock,
+    /// 111 000 if it is sold ahead (IMeterLedger.advance).
     /// @param maxCostMicroInr slippage limit
     function buyEnergy(uint256 energyWh, uint256 maxCostMicroInr) external payable returns (uint256 costMicroInr);
     /// @notice Sells the caller's energy units to the microgrid. The caller must have approved this contract.
@@ -144,7 +145,7 @@ interface IEnergyMarket {
 
     function quoteBuyUp(uint256 energyWh) external view returns (uint256 costMicroInr);
     function quoteSellDown(uint256 energyWh) external view returns (uint256 proceedsMicroInr);
-    /// @notice Inventory less what open requests have reserved.
+    /// @notice Inventory and what may be sold ahead of it (IMeterLedger.advance), less what open requests have reserved.
     function availableWh() external view returns (uint256);
     /// @notice What open requests have paid for and not used yet.
     function reservedWh() external view returns (uint256);

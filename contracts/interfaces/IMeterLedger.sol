@@ -24,6 +24,9 @@ import {MeterId, Registers, Flows, Leaf, Condition} from "../Types.sol";
 ///        to the inventory: everything else, netted into one entry a batch
 ///      What an account cannot pay in tokens becomes debt, of the meter or the inventory; whatever is credited to a
 ///      debtor repays debt first. Debt of a meter whose holder is released stays that holder's (`formerDebtOf`).
+///      As supply equals draw in every slot, what households hold is what the inventory owes: energy that they banked
+///      or bought ahead of use, to be fetched from the main grid when they draw it. So the inventory may also sell
+///      ahead of what has come in (`advance`), up to a limit that says how much the operator stands for.
 ///      Holder and mode are those that IMeterRegistry calls the terms in force: they change at a settlement.
 ///      EIP-712 domain: "Ohmstead MeterLedger", version "1" (see eip712Domain).
 ///      Trusted: a quorum of oracle nodes for what the meters counted (IOracleQuorum).
@@ -77,6 +80,8 @@ interface IMeterLedger {
     event DebtLeftBehind(MeterId indexed meter, address indexed holder, uint256 debtWh);
     event FormerDebtRepaid(address indexed account, uint256 repaidWh, uint256 debtWh);
     event InventoryChanged(address indexed oldInventory, address indexed newInventory);
+    event EnergyAdvanced(uint256 wh, uint256 debtWh);
+    event AdvanceLimitChanged(uint256 oldLimitWh, uint256 newLimitWh);
 
     /// Slots are committed in order, each once.
     error MeterLedger_SlotNotNext(uint64 slot, uint64 latest);
@@ -96,6 +101,10 @@ interface IMeterLedger {
     error MeterLedger_NoInventory();
     error MeterLedger_BatchTooLong(uint256 length, uint256 max);
     error MeterLedger_ZeroInventory();
+    error MeterLedger_NotInventory(address caller);
+    /// The inventory would owe more than the operator stands for.
+    error MeterLedger_AdvanceTooLarge(uint256 wh, uint256 advanceableWh);
+    error MeterLedger_LimitTooLarge(uint256 wh, uint256 maxWh);
 
     /// @notice Commits a slot. Anyone may send it; the signatures count.
     /// @param signatures of EIP-712 SlotCommitment(uint64 slot,uint64 previousSlot,bytes32 root,uint256 totalsLo,
@@ -126,6 +135,14 @@ interface IMeterLedger {
     /// @notice Who receives DER output, grid import and the energy of community meters. Role: admin.
     function setInventory(address newInventory) external;
 
+    /// @notice Mints energy to the inventory that is still to come in, as debt of the inventory. Only the inventory
+    /// itself may ask.
+    function advance(uint256 wh) external;
+
+    /// @notice How far the inventory may owe energy for selling ahead. Debt by settlement is not bounded by it: what
+    /// was metered is booked. Role: admin.
+    function setAdvanceLimit(uint256 wh) external;
+
     /// @notice Reverts with MeterLedger_BadProof unless the leaf is in the committed slot.
     function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view;
 
@@ -146,6 +163,9 @@ interface IMeterLedger {
     function formerDebtOf(address account) external view returns (uint256 wh);
     function inventory() external view returns (address);
     function inventoryDebtWh() external view returns (uint256);
+    function advanceLimitWh() external view returns (uint256);
+    /// @notice What `advance` would still give: the limit less the inventory's debt.
+    function advanceableWh() external view returns (uint256);
     /// @notice EIP-712 digest that oracle nodes sign.
     function commitmentDigest(Commitment calldata commitment) external view returns (bytes32);
 }

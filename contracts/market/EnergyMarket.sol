@@ -190,7 +190,7 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
         if (energyWh > _maxRequestWh) revert EnergyMarket_RequestTooLarge(energyWh, _maxRequestWh);
         MeterId meter = _onRequestMeter(switchId);
         uint256 startWh = _trueImportedWh(switchId, meter);
-        (uint256 cost, uint256 price) = _quoteWithin(energyWh, maxCostMicroInr);
+        (uint256 cost, uint256 price,) = _quoteWithin(energyWh, maxCostMicroInr);
 
         requestId = ++_requestCount;
         _requests[requestId] = SupplyRequest({
@@ -277,7 +277,7 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
 
     /// @inheritdoc IEnergyMarket
     function availableWh() public view returns (uint256) {
-        return Math.saturatingSub(TOKEN.balanceOf(address(this), ENERGY), _reservedWh);
+        return Math.saturatingSub(TOKEN.balanceOf(address(this), ENERGY) + LEDGER.advanceableWh(), _reservedWh);
     }
 
     /// @inheritdoc IEnergyMarket
@@ -330,9 +330,11 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
     /// Sells to the caller, who pays, energy that `receiver` gets.
     function _buyFor(address receiver, uint256 energyWh, uint256 maxCostMicroInr) private returns (uint256 cost) {
         uint256 price;
-        (cost, price) = _quoteWithin(energyWh, maxCostMicroInr);
+        uint256 stockWh;
+        (cost, price, stockWh) = _quoteWithin(energyWh, maxCostMicroInr);
         emit EnergyBought(receiver, energyWh, cost, price);
         uint256 change = _collect(cost);
+        if (energyWh > stockWh) LEDGER.advance(energyWh - stockWh);
         TOKEN.safeTransferFrom(address(this), receiver, ENERGY, energyWh, "");
         _sendInr(msg.sender, change);
     }
@@ -340,11 +342,15 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
     function _quoteWithin(uint256 energyWh, uint256 maxCostMicroInr)
         private
         view
-        returns (uint256 cost, uint256 price)
+        returns (uint256 cost, uint256 price, uint256 stockWh)
     {
         if (energyWh == 0) revert EnergyMarket_ZeroAmount();
-        uint256 available = availableWh();
-        if (energyWh > available) revert EnergyMarket_NoEnergy(energyWh, available);
+        stockWh = TOKEN.balanceOf(address(this), ENERGY);
+        // Asks the ledger what may be sold ahead only if the stock does not do.
+        if (energyWh > Math.saturatingSub(stockWh, _reservedWh)) {
+            uint256 available = availableWh();
+            if (energyWh > available) revert EnergyMarket_NoEnergy(energyWh, available);
+        }
         (price,) = _freshPrices();
         cost = _mulDivUp(energyWh, price);
         if (cost > maxCostMicroInr) revert EnergyMarket_Slippage(cost, maxCostMicroInr);

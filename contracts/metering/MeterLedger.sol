@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {BillingMode, Condition, EntityKind, Flows, Leaf, MeterId, Registers, Standing} from "../Types.sol";
 import {IGridToken} from "../interfaces/IGridToken.sol";
@@ -65,8 +66,10 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     address public inventory;
     /// @inheritdoc IMeterLedger
     uint64 public latestSlot;
-    /// @inheritdoc IMeterLedger
-    uint256 public inventoryDebtWh;
+    // slot: what the inventory owes, and may owe by selling ahead
+    uint128 private _inventoryDebtWh;
+    uint128 private _advanceLimitWh;
+
     mapping(uint64 slot => SlotRecord) private _slots;
     /// Registers, and IN_DEBT.
     mapping(MeterId meter => uint256) private _settled;
@@ -96,6 +99,13 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         if (newInventory == address(0)) revert MeterLedger_ZeroInventory();
         emit InventoryChanged(inventory, newInventory);
         inventory = newInventory;
+    }
+
+    /// @inheritdoc IMeterLedger
+    function setAdvanceLimit(uint256 wh) external restricted {
+        if (wh > type(uint64).max) revert MeterLedger_LimitTooLarge(wh, type(uint64).max);
+        emit AdvanceLimitChanged(_advanceLimitWh, wh);
+        _advanceLimitWh = uint128(wh);
     }
 
     // ------------------------------------------------------------------ slots
@@ -173,6 +183,18 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         emit FormerDebtRepaid(account, before - debtWh, debtWh);
     }
 
+    /// @inheritdoc IMeterLedger
+    function advance(uint256 wh) external nonReentrant {
+        if (msg.sender != inventory) revert MeterLedger_NotInventory(msg.sender);
+        uint256 left = advanceableWh();
+        if (wh > left) revert MeterLedger_AdvanceTooLarge(wh, left);
+        // Within the limit, which fits.
+        uint128 debtWh = _inventoryDebtWh + uint128(wh);
+        _inventoryDebtWh = debtWh;
+        emit EnergyAdvanced(wh, debtWh);
+        _bookOne(msg.sender, int256(wh));
+    }
+
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IMeterLedger
@@ -226,6 +248,21 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         (Flows memory current, Flows memory previous) = _totals(slot);
         balanceWh = current.balanceWh(previous);
         condition = FlowLib.conditionOf(balanceWh);
+    }
+
+    /// @inheritdoc IMeterLedger
+    function inventoryDebtWh() external view returns (uint256) {
+        return _inventoryDebtWh;
+    }
+
+    /// @inheritdoc IMeterLedger
+    function advanceLimitWh() external view returns (uint256) {
+        return _advanceLimitWh;
+    }
+
+    /// @inheritdoc IMeterLedger
+    function advanceableWh() public view returns (uint256) {
+        return Math.saturatingSub(_advanceLimitWh, _inventoryDebtWh);
     }
 
     /// @inheritdoc IMeterLedger
@@ -348,7 +385,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
                 inventoryWh += entry.deltaWh;
             }
         }
-        uint256 inventoryDebt = inventoryDebtWh;
+        uint256 inventoryDebt = _inventoryDebtWh;
         if (inventoryWh != 0) deltasWh[length] = inventoryWh - int256(inventoryDebt);
 
         uint256[] memory unmetWh = TOKEN.settleEnergy(accounts, deltasWh);
@@ -356,7 +393,8 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
             if (!entries[i].outdated) _close(slot, entries[i], unmetWh[i]);
         }
         if (inventoryWh != 0) {
-            if (unmetWh[length] != inventoryDebt) inventoryDebtWh = unmetWh[length];
+            // A sum of registers: far below 2^128.
+            if (unmetWh[length] != inventoryDebt) _inventoryDebtWh = uint128(unmetWh[length]);
             emit InventorySettled(slot, inventoryWh, unmetWh[length]);
         }
     }
@@ -392,10 +430,13 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
 
     /// Burns what `account` has, up to `wh`; returns what was not there.
     function _burnUpTo(address account, uint256 wh) private returns (uint256 unmetWh) {
+        return _bookOne(account, -int256(wh)); // debts are far below 2^255
+    }
+
+    function _bookOne(address account, int256 deltaWh) private returns (uint256 unmetWh) {
         address[] memory accounts = new address[](1);
         int256[] memory deltasWh = new int256[](1);
-        // Debts are far below 2^255.
-        (accounts[0], deltasWh[0]) = (account, -int256(wh));
+        (accounts[0], deltasWh[0]) = (account, deltaWh);
         return TOKEN.settleEnergy(accounts, deltasWh)[0];
     }
 }

@@ -4,8 +4,10 @@ pragma solidity ^0.8.28;
 import {IERC1155Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {BillingMode, EntityKind, MeterId} from "contracts/Types.sol";
 import {IEnergyMarket} from "contracts/interfaces/IEnergyMarket.sol";
 import {IPowerCoinDesk} from "contracts/interfaces/IPowerCoinDesk.sol";
+import {IMeterLedger} from "contracts/interfaces/IMeterLedger.sol";
 import {HostileReceiver} from "contracts/mocks/Receivers.sol";
 import {TokenReceiver} from "contracts/tokens/TokenReceiver.sol";
 import {CommunityTest} from "./CommunityTest.sol";
@@ -92,6 +94,56 @@ contract EnergyMarketTest is CommunityTest {
         vm.expectPartialRevert(IPowerCoinDesk.PowerCoinDesk_StaleRate.selector);
         market.buyEnergy{value: 1 ether}(1000, 65 * RUPEE);
         market.buyEnergy(1000, 65 * RUPEE);
+    }
+
+    /// Stock first, then ahead of what comes in, up to what the operator stands for.
+    function test_buy_ahead() public {
+        ledger.setAdvanceLimit(100_000);
+        assertEq(market.availableWh(), 600_000);
+        vm.startPrank(alice);
+        market.buyEnergy(499_000, type(uint256).max);
+        assertEq(ledger.inventoryDebtWh(), 0);
+        vm.expectEmit(address(ledger));
+        emit IMeterLedger.EnergyAdvanced(1_500, 1_500);
+        market.buyEnergy(2_500, type(uint256).max);
+        assertEq(token.balanceOf(alice, ENERGY), 501_500);
+        assertEq(market.availableWh(), 98_500);
+        vm.expectRevert(abi.encodeWithSelector(IEnergyMarket.EnergyMarket_NoEnergy.selector, 98_501, 98_500));
+        market.buyEnergy(98_501, type(uint256).max);
+        market.buyEnergy(98_500, type(uint256).max);
+        assertEq(market.availableWh(), 0);
+    }
+
+    /// Roofs bank all they export while the main grid takes it: what they hold, the inventory owes. Still newcomers
+    /// buy and whoever is suspended tops up.
+    function test_buy_afterAWeekOfBankedSun() public {
+        ledger.setAdvanceLimit(400_000);
+        _addKseb(1 days, 1 days);
+        _claim(ROOF, bob, BillingMode.Prepaid);
+        _claim(HOUSE, makeAddr("carol"), BillingMode.Prepaid);
+        MeterId grid = MeterId.wrap(60);
+        _register(grid, EntityKind.Grid);
+        _closeSlot();
+        vm.prank(alice);
+        market.buyEnergy(500_000, type(uint256).max); // nothing left of the sun before
+        for (uint256 day = 0; day < 7; ++day) {
+            _count(ROOF, 0, 20_000);
+            _count(HOUSE, 500, 0);
+            _count(grid, 0, 19_500);
+            _closeSlot();
+            skip(20 hours);
+        }
+        assertEq(token.balanceOf(bob, ENERGY), 140_000);
+        assertEq(ledger.inventoryDebtWh(), 7 * 19_500);
+        assertTrue(market.enforce(HOUSE));
+
+        vm.startPrank(alice);
+        market.buyEnergy(3_000, type(uint256).max);
+        market.topUp(HOUSE, 5_000, type(uint256).max);
+        vm.stopPrank();
+        assertTrue(!market.isSuspended(HOUSE));
+        assertEq(token.balanceOf(makeAddr("carol"), ENERGY), 1_500);
+        assertEq(ledger.debtOf(HOUSE), 0);
     }
 
     function test_buy_refusals() public {

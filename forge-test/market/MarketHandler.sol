@@ -27,7 +27,8 @@ contract MarketHandler is CommunityTest {
         _acknowledge(HALL_SWITCH);
         _acknowledge(WORKSHOP_SWITCH);
         _closeSlot();
-        _shine(2_000_000);
+        _shine(100_000);
+        ledger.setAdvanceLimit(1_900_000);
         _giveInr(alice, 100_000 * RUPEE);
         _giveInr(bob, 100_000 * RUPEE);
         _giveInr(address(hostile), 100_000 * RUPEE);

@@ -39,6 +39,16 @@ contract MoneyGasTest is CommunityTest {
         assertLt(vm.snapshotGasLastCall(GROUP, "sellEnergy"), 100_000);
     }
 
+    function test_gas_buyEnergyAhead() public {
+        ledger.setAdvanceLimit(10_000_000);
+        uint256 stockWh = token.balanceOf(address(market), ENERGY);
+        vm.prank(alice);
+        market.buyEnergy(stockWh + 1, type(uint256).max);
+        vm.prank(alice);
+        market.buyEnergy(1_000, type(uint256).max);
+        assertLt(vm.snapshotGasLastCall(GROUP, "buyEnergy in INR, sold ahead"), 130_000);
+    }
+
     function test_gas_topUp() public {
         _claim(HOUSE, alice, BillingMode.Prepaid);
         _closeSlot();

@@ -29,6 +29,9 @@ contract MeteringHandler is MeteringTest {
     uint256 public registersWentBack;
     uint256 public slotsCommittedTwice;
     uint256 public totalsDiffer;
+    uint256 public advancedBeyondLimit;
+    /// All that the inventory ever sold ahead.
+    uint256 public advancedWh;
     /// Transfers in less transfers out, to tell them from metered energy.
     mapping(address wallet => int256) public receivedWh;
 
@@ -171,6 +174,17 @@ contract MeteringHandler is MeteringTest {
     function repay(uint256 which) external {
         if (which % 2 == 0) ledger.repayDebt(_id(uint32(1 + (which / 2) % METERS)));
         else ledger.repayFormerDebt(wallets[(which / 2) % 3]);
+    }
+
+    /// The limit may have changed below what is owed.
+    function advance(uint256 wh, uint256 limitWh) external {
+        ledger.setAdvanceLimit(bound(limitWh, 0, 50_000));
+        wh = bound(wh, 0, 60_000);
+        vm.prank(inventory);
+        try ledger.advance(wh) {
+            advancedWh += wh;
+            if (ledger.inventoryDebtWh() > ledger.advanceLimitWh()) ++advancedBeyondLimit;
+        } catch {}
     }
 
     // ---- the books, kept a second time

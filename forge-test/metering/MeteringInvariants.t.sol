@@ -11,7 +11,7 @@ contract MeteringInvariants is Test {
     function setUp() public {
         handler = new MeteringHandler();
         handler.setUp();
-        bytes4[] memory actions = new bytes4[](14);
+        bytes4[] memory actions = new bytes4[](15);
         actions[0] = handler.count.selector;
         actions[1] = handler.count.selector;
         actions[2] = handler.commit.selector;
@@ -26,15 +26,16 @@ contract MeteringInvariants is Test {
         actions[11] = handler.transfer.selector;
         actions[12] = handler.repay.selector;
         actions[13] = handler.setCommunityMode.selector;
+        actions[14] = handler.advance.selector;
         targetContract(address(handler));
         targetSelector(address(handler), actions);
     }
 
-    /// Energy in existence + drawn = supplied + owed: nothing is minted but what was metered, nothing lost.
+    /// Energy in existence + drawn = supplied + owed: nothing is minted but what was metered or is owed, nothing lost.
     function invariant_energyIsConserved() public view {
         (uint256 suppliedWh, uint256 drawnWh) = handler.settledWh();
         assertEq(handler.supplyWh() + drawnWh, suppliedWh + handler.debtsWh());
-        assertLe(handler.supplyWh(), suppliedWh, "minted <= metered");
+        assertLe(handler.supplyWh(), suppliedWh + handler.advancedWh(), "minted <= metered + sold ahead");
     }
 
     /// A household has what its own terms gave it, less what it owes: not a Wh of the one before or after.
@@ -60,5 +61,6 @@ contract MeteringInvariants is Test {
         assertEq(handler.totalsDiffer(), 0, "totals are the sum of the leaves");
         assertEq(handler.slotsCommittedTwice(), 0, "a slot is committed once");
         assertEq(handler.forgeriesAccepted(), 0, "no forged proof settles");
+        assertEq(handler.advancedBeyondLimit(), 0, "nobody sells ahead beyond the limit");
     }
 }

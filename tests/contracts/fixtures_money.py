@@ -126,6 +126,7 @@ def _set_up(grid: Microgrid) -> None:
     grid.posted.setPrices(6 * RUPEE, 3 * RUPEE, sender=grid.operator)
     max_price_age = grid.market.parameters()[0]
     grid.market.setParameters(max_price_age, 1_000, 50_000, sender=grid.admin)
+    grid.ledger.setAdvanceLimit(0, sender=grid.admin)
     for meter, kind in KINDS.items():
         grid.registry.register(meter, kind, 1, 10_000, b"\0" * 32, sender=grid.operator)
     grid.registry.setCommunityMode(HALL, ON_REQUEST, sender=grid.operator)

@@ -258,3 +258,22 @@ def test_inventory(grid: Microgrid) -> None:
     receipt = grid.ledger.setInventory(grid.bob, sender=grid.admin)
     (event,) = grid.ledger.InventoryChanged.from_receipt(receipt)
     assert (event.oldInventory, event.newInventory) == (grid.market.address, grid.bob)
+
+
+def test_selling_ahead(grid: Microgrid) -> None:
+    ledger, market = grid.ledger, grid.market
+    with ape.reverts(ledger.AccessManagedUnauthorized, caller=grid.alice.address):
+        ledger.setAdvanceLimit(1, sender=grid.alice)
+    with ape.reverts(ledger.MeterLedger_LimitTooLarge, wh=2**64, maxWh=2**64 - 1):
+        ledger.setAdvanceLimit(2**64, sender=grid.admin)
+    receipt = ledger.setAdvanceLimit(700, sender=grid.admin)
+    assert receipt.events == [ledger.AdvanceLimitChanged(oldLimitWh=0, newLimitWh=700)]
+    with ape.reverts(ledger.MeterLedger_NotInventory, caller=grid.alice.address):
+        ledger.advance(1, sender=grid.alice)
+    ledger.setInventory(grid.bob, sender=grid.admin)
+    receipt = ledger.advance(500, sender=grid.bob)
+    assert ledger.EnergyAdvanced(wh=500, debtWh=500) in receipt.events
+    assert grid.token.balanceOf(grid.bob, ENERGY) == ledger.inventoryDebtWh() == 500
+    with ape.reverts(ledger.MeterLedger_AdvanceTooLarge, wh=201, advanceableWh=200):
+        ledger.advance(201, sender=grid.bob)
+    assert market.availableWh() == 200 + grid.token.balanceOf(market.address, ENERGY)

@@ -200,6 +200,7 @@ def test_reports(grid: Microgrid) -> None:
         report(grid, 9_000, now)
     with ape.reverts(grid.priorities.PriorityRegistry_FutureReport):
         report(grid, 9_000, now + 10_000)
+    grid.wait(2)  # so that now + 1 is not ahead of the next block
     with ape.reverts(grid.priorities.PriorityRegistry_BadCharge, socBps=10_001):
         report(grid, 10_001, now + 1)
     with ape.reverts(grid.quorum.OracleQuorum_TooFewSignatures):

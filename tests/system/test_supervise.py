@@ -485,8 +485,9 @@ class TestResidents:
     def test_enough_is_enough(self) -> None:
         assert wants_wh(self.household()) == 0
 
-    def test_a_careful_household_pays_before_it_is_cut_off(self) -> None:
-        assert wants_wh(self.household(energy_wh=0, debt_wh=2_000)) > 2_000
+    def test_a_careful_household_buys_before_it_runs_out(self) -> None:
+        assert wants_wh(self.household(energy_wh=400)) == 3_000
+        assert wants_wh(self.household(energy_wh=0, debt_wh=2_000)) == 5_000
 
     def test_a_forgetful_one_pays_when_it_is_cut_off(self) -> None:
         dark = {"energy_wh": 0, "debt_wh": 3_200, "forgetful": True}
@@ -498,4 +499,4 @@ class TestResidents:
         assert wants_wh(self.household(**dark, market_has_wh=1_999)) == 0
 
     def test_a_surplus_is_sold(self) -> None:
-        assert wants_wh(self.household(energy_wh=30_000)) == -29_000
+        assert wants_wh(self.household(energy_wh=30_000)) == -27_000

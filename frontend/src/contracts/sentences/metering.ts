@@ -34,6 +34,11 @@ export const meteringSentences = {
   MeterLedger_UnknownMeter: (meter) => `Meter ${meter} is not registered.`,
   MeterLedger_NoInventory: () => "The community's inventory is not set up yet. Tell the operator.",
   MeterLedger_BatchTooLong: (_length, max) => `At most ${max} meters fit into one settlement.`,
+  MeterLedger_NotInventory: () => "Only the community's market itself can sell ahead.",
+  MeterLedger_AdvanceTooLarge: (wanted, available) =>
+    `The operator stands for only ${formatEnergy(available)} more sold ahead, not ${formatEnergy(wanted)}.`,
+  MeterLedger_LimitTooLarge: (wanted, max) =>
+    `A limit of ${formatEnergy(wanted)} is too large; the largest is ${formatEnergy(max)}.`,
   MeterLedger_ZeroInventory: () => "The inventory cannot be the zero address.",
 
   TariffBook_BadTariff: (field) => `The tariff's ${field} is not acceptable.`,
