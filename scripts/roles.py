@@ -95,8 +95,9 @@ CONTRACT_ROLES: Mapping[Role, str] = {
 """Roles held by contracts. CERTIFICATE has no holder until a certificate contract is deployed."""
 
 ADMIN_DELAY_SECONDS = 2 * 24 * 3600
-"""How long ahead ADMIN announces what it does (setSigners, setInventory, setAdvanceLimit, setPriceSource,
-setBounds, and every change of roles), so that all can see it coming and leave first. Zero on a local chain."""
+"""How long ahead ADMIN announces what it does (setSigners, setInventory, setAdvanceLimit,
+setPriceSource, setBounds, and every change of roles), so that all can see it coming and leave
+first. Zero on a local chain."""
 
 
 class RoleError(ValueError):

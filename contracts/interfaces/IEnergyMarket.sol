@@ -145,7 +145,8 @@ interface IEnergyMarket {
 
     function quoteBuyUp(uint256 energyWh) external view returns (uint256 costMicroInr);
     function quoteSellDown(uint256 energyWh) external view returns (uint256 proceedsMicroInr);
-    /// @notice Inventory and what may be sold ahead of it (IMeterLedger.advance), less what open requests have reserved.
+    /// @notice Inventory and what may be sold ahead of it (IMeterLedger.advance), less what open requests have
+    /// reserved.
     function availableWh() external view returns (uint256);
     /// @notice What open requests have paid for and not used yet.
     function reservedWh() external view returns (uint256);

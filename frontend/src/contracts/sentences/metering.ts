@@ -1,3 +1,4 @@
+import { formatEnergy } from "../../units/energy";
 import { formatInr } from "../../units/money";
 import { formatMoment } from "../../units/time";
 import type { Sentences } from "./types";
