@@ -1,4 +1,4 @@
-"""Load and sun profiles of four real weeks (SimBench; see NOTICE.md)."""
+"""Load and sun profiles of four real weeks and of a month (SimBench; see NOTICE.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Profiles:
     """Quarter-hour mean powers as ten-thousandths of rated power.
 
     Attributes:
-        times: local time of each row, `dd.mm.yyyy hh:mm`; four weeks that follow one another.
+        times: local time of each row, `dd.mm.yyyy hh:mm`; one after another.
         columns: values by profile name, one per row.
     """
 
@@ -31,7 +31,7 @@ class Profiles:
         Args:
             name: profile's name. Raises KeyError if there is none.
             peak_w: power that the profile's full scale stands for.
-            at_ms: simulated time since the first row, ms; the weeks repeat without end.
+            at_ms: simulated time since the first row, ms; the rows repeat without end.
             shift_slots: quarters of an hour by which the profile is moved to later.
         """
         values = self.columns[name]
@@ -52,10 +52,19 @@ class Profiles:
             ) from None
 
 
-@cache
 def load_profiles() -> Profiles:
-    """The profiles that ship with the project."""
-    packed = Path(__file__).with_name("weeks.csv.gz").read_bytes()
+    """Four weeks, one a season: what the simulated neighbourhood lives through."""
+    return _shipped("weeks")
+
+
+def load_month() -> Profiles:
+    """April 2016 and the week before it: what the markets are replayed on."""
+    return _shipped("month")
+
+
+@cache
+def _shipped(name: str) -> Profiles:
+    packed = Path(__file__).with_name(f"{name}.csv.gz").read_bytes()
     rows = list(csv.reader(io.StringIO(gzip.decompress(packed).decode())))
     header, body = rows[0], rows[1:]
     columns = list(zip(*body, strict=True))

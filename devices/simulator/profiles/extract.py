@@ -3,8 +3,9 @@
     python -m devices.simulator.profiles.extract FOLDER
 
 FOLDER holds LoadProfile_2016_15min.csv.gz and PVProfile_2016_15min.csv.gz.
-Writes `weeks.csv.gz` beside this file: four whole weeks of 15-minute means, Monday to Sunday, one a
-season, as ten-thousandths of each profile's rated power. Nobody needs this to run the project.
+Writes two files of 15-minute means beside this one, as ten-thousandths of each profile's rated
+power: `weeks.csv.gz`, four whole weeks, Monday to Sunday, one a season, and `month.csv.gz`, April
+and the week before it. Nobody needs this to run the project.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import csv
 import gzip
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 WEEK_STARTS = ("18.04.2016", "11.07.2016", "10.10.2016", "18.01.2016")
 """Mondays; spring first, as its days have sun to store and evenings that empty a battery."""
 
+MONTH_START, MONTH_DAYS = "25.03.2016", 7 + 30
+"""A week to expect from, then April: half of it cold and dark, half of it sunny."""
+
 LOADS = ("H0-A", "H0-B", "H0-C", "H0-G", "H0-L", "G1-A", "G6-A", "L1-A", "L2-A")
 PANELS = ("PV1", "PV3", "PV4", "PV5", "PV6", "PV8")
-ROWS_PER_WEEK = 7 * 96
+ROWS_PER_DAY = 96
 
 Row = dict[str, str]
 
@@ -31,10 +36,10 @@ def read(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def week(rows: list[Row], start: str) -> list[Row]:
-    """Seven days from 00:00 local time of `start`."""
+def days(rows: list[Row], start: str, count: int) -> list[Row]:
+    """So many days from 00:00 local time of `start`."""
     first = next(i for i, row in enumerate(rows) if row["time"] == f"{start} 00:00")
-    return rows[first : first + ROWS_PER_WEEK]
+    return rows[first : first + count * ROWS_PER_DAY]
 
 
 def ten_thousandths(fraction: str) -> int:
@@ -42,15 +47,15 @@ def ten_thousandths(fraction: str) -> int:
     return round(float(fraction) * 10_000)
 
 
-def extract(source: Path) -> str:
-    """The extract as CSV text."""
+def extract(source: Path, spans: Iterable[tuple[str, int]]) -> str:
+    """Spans of (first day, days) as CSV text."""
     loads = read(source / "LoadProfile_2016_15min.csv.gz")
     panels = read(source / "PVProfile_2016_15min.csv.gz")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["time", *LOADS, *PANELS])
-    for start in WEEK_STARTS:
-        for load, panel in zip(week(loads, start), week(panels, start), strict=True):
+    for start, count in spans:
+        for load, panel in zip(days(loads, start, count), days(panels, start, count), strict=True):
             writer.writerow(
                 [
                     load["time"],
@@ -62,11 +67,15 @@ def extract(source: Path) -> str:
 
 
 def main() -> None:
-    """Writes the extract of the folder named on the command line, the same bytes each time."""
-    target = Path(__file__).with_name("weeks.csv.gz")
-    text = extract(Path(sys.argv[1]))
-    target.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
-    print(f"{target.name}: {target.stat().st_size} bytes")
+    """Writes the extracts of the folder named on the command line, the same bytes each time."""
+    source = Path(sys.argv[1])
+    for name, spans in {
+        "weeks": [(start, 7) for start in WEEK_STARTS],
+        "month": [(MONTH_START, MONTH_DAYS)],
+    }.items():
+        target = Path(__file__).with_name(f"{name}.csv.gz")
+        target.write_bytes(gzip.compress(extract(source, spans).encode(), compresslevel=9, mtime=0))
+        print(f"{target.name}: {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":
