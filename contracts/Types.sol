@@ -34,11 +34,13 @@ enum EntityKind {
 /// Community: nobody's; its energy comes from and goes to the inventory.
 /// Prepaid: burned from the holder's energy tokens. Billed: in arrears by tariff.
 /// OnRequest: drawn from a supply request that somebody paid for.
+/// Market: slot by slot in INR, in the real-time pool; in energy units it goes to and comes from the inventory.
 enum BillingMode {
     Community,
     Prepaid,
     Billed,
-    OnRequest
+    OnRequest,
+    Market
 }
 
 /// Sums over metering points, Wh, cumulative: eight lanes of 64 bits in two words.

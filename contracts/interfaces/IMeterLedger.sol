@@ -145,6 +145,10 @@ interface IMeterLedger {
 
     /// @notice Reverts with MeterLedger_BadProof unless the leaf is in the committed slot.
     function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view;
+    /// @notice The same for many leaves with one multiproof, as in `settleMany`.
+    function requireLeaves(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags)
+        external
+        view;
 
     function slotSeconds() external view returns (uint32);
     function currentSlot() external view returns (uint64);

@@ -81,7 +81,7 @@ interface IMeterRegistry {
     /// The one-time code is wrong, used, or bound to another wallet.
     error MeterRegistry_BadClaimCode(MeterId meter);
     error MeterRegistry_NotHolder(MeterId meter, address caller);
-    /// Households choose Prepaid or Billed; OnRequest and Community are set by the operator.
+    /// Households choose Prepaid, Billed or Market; OnRequest and Community are set by the operator.
     error MeterRegistry_ModeNotAllowed(BillingMode mode);
     /// An earlier change waits for a settlement of `changeSlot` or later.
     error MeterRegistry_ChangePending(MeterId meter, uint64 changeSlot);
@@ -100,11 +100,11 @@ interface IMeterRegistry {
     /// @notice Community or OnRequest for a consumer, prosumer or EV nobody holds. Role: OPERATOR.
     function setCommunityMode(MeterId meter, BillingMode mode) external;
     /// @notice The caller becomes the meter's holder; the terms begin with the next settlement.
-    /// @param mode Prepaid or Billed
+    /// @param mode Prepaid, Billed or Market
     /// @param codeSignature by the code: EIP-712 Claim(uint32 meter,address wallet,uint32 subscription) in the
     /// domain "Ohmstead MeterRegistry", version "1" (see eip712Domain)
     function claim(MeterId meter, BillingMode mode, bytes calldata codeSignature) external;
-    /// @notice The holder switches between Prepaid and Billed, from the next settlement. Refused while a change is
+    /// @notice The holder switches between Prepaid, Billed and Market, from the next settlement. Refused while a change is
     /// pending, so that nobody can put one off by asking for another.
     function setBillingMode(MeterId meter, BillingMode mode) external;
     /// @notice The holder moves out and answers up to the first settlement of the slot now running or a later one.

@@ -152,14 +152,7 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         external
         nonReentrant
     {
-        uint256 length = leaves.length;
-        if (length > MAX_BATCH) revert MeterLedger_BatchTooLong(length, MAX_BATCH);
-        Standing[] memory standings = REGISTRY.standingsOf(_ascendingMeters(leaves));
-        Entry[] memory entries = new Entry[](length);
-        SumTree.Node[] memory nodes = new SumTree.Node[](length);
-        for (uint256 i = 0; i < length; ++i) {
-            nodes[i] = _open(entries[i], leaves[i], standings[i]);
-        }
+        (Entry[] memory entries, SumTree.Node[] memory nodes) = _openMany(leaves);
         _requireRoot(slot, SumTree.multiRoot(nodes, proof, flags));
         _book(slot, entries);
     }
@@ -201,6 +194,15 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
     function requireLeaf(uint64 slot, Leaf calldata leaf, bytes32[3][] calldata proof, uint256 path) external view {
         Entry memory entry;
         _requireRoot(slot, SumTree.root(_open(entry, leaf, _standingOf(leaf.meter)), proof, path));
+    }
+
+    /// @inheritdoc IMeterLedger
+    function requireLeaves(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags)
+        external
+        view
+    {
+        (, SumTree.Node[] memory nodes) = _openMany(leaves);
+        _requireRoot(slot, SumTree.multiRoot(nodes, proof, flags));
     }
 
     /// @inheritdoc IMeterLedger
@@ -339,6 +341,22 @@ contract MeterLedger is IMeterLedger, EIP712, AccessManaged, ReentrancyGuardTran
         if (kind == EntityKind.None) revert MeterLedger_UnknownMeter(leaf.meter);
         (entry.meter, entry.registers, entry.standing) = (leaf.meter, leaf.registers, standing);
         return SumTree.leafNode(leaf, kind);
+    }
+
+    /// The same for many meters.
+    function _openMany(Leaf[] calldata leaves)
+        private
+        view
+        returns (Entry[] memory entries, SumTree.Node[] memory nodes)
+    {
+        uint256 length = leaves.length;
+        if (length > MAX_BATCH) revert MeterLedger_BatchTooLong(length, MAX_BATCH);
+        Standing[] memory standings = REGISTRY.standingsOf(_ascendingMeters(leaves));
+        entries = new Entry[](length);
+        nodes = new SumTree.Node[](length);
+        for (uint256 i = 0; i < length; ++i) {
+            nodes[i] = _open(entries[i], leaves[i], standings[i]);
+        }
     }
 
     /// What the books say about the meter so far.

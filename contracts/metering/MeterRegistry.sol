@@ -334,6 +334,6 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
     }
 
     function _requireHouseholdMode(BillingMode mode) private pure {
-        if (mode != BillingMode.Prepaid && mode != BillingMode.Billed) revert MeterRegistry_ModeNotAllowed(mode);
+        if (mode == BillingMode.Community || mode == BillingMode.OnRequest) revert MeterRegistry_ModeNotAllowed(mode);
     }
 }

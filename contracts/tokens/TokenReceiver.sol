@@ -43,7 +43,7 @@ abstract contract TokenReceiver is IERC1155Receiver {
     }
 
     /// Whether units of this id have a use, and a way out, here.
-    function _accepts(uint256 id) internal pure virtual returns (bool);
+    function _accepts(uint256 id) internal view virtual returns (bool);
 
     function _requireAccepted(uint256 id) private view {
         if (msg.sender != address(TOKEN)) revert TokenReceiver_ForeignToken(msg.sender);
