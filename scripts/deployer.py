@@ -36,6 +36,7 @@ ORDER = (
     "TariffBook",
     "PriorityRegistry",
     "EnergyMarket",
+    "ClearingHouse",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -229,6 +230,9 @@ class Deployer:
                 ),
                 prices.max_age_seconds, figures.emergency_credit_wh, figures.max_request_wh,
             ],
+            "ClearingHouse": lambda: [
+                manager, of("GridToken"), of("PowerCoinDesk"), self.holders.operator,
+            ],
         }  # fmt: skip
         return arguments[name]()
 
@@ -266,7 +270,11 @@ class Deployer:
                     calls.append(manager.setTargetFunctionRole.encode_input(target, missing, role))
         grants = [
             *self.holders.grants(),
-            *((role, self._address(name)) for role, name in CONTRACT_ROLES.items()),
+            *(
+                (role, self._address(name))
+                for role, names in CONTRACT_ROLES.items()
+                for name in names
+            ),
             (Role.OPERATOR, str(self.account.address)),
         ]
         for role, account in grants:

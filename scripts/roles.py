@@ -29,6 +29,7 @@ class Role(IntEnum):
     LEDGER = 11
     MARKET = 12
     CERTIFICATE = 13
+    CLEARING = 14
 
 
 FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
@@ -84,13 +85,24 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "pause": Role.PAUSER,
         "unpause": Role.PAUSER,
     },
+    "ClearingHouse": {
+        "lock": Role.CLEARING,
+        "unlock": Role.CLEARING,
+        "payFromLocked": Role.CLEARING,
+        "pay": Role.CLEARING,
+        "passLock": Role.CLEARING,
+        "charge": Role.CLEARING,
+        "setBacker": Role.ADMIN,
+        "pause": Role.PAUSER,
+        "unpause": Role.PAUSER,
+    },
 }
 """Contract -> function -> role. ADMIN's functions are listed too, so that the table is whole."""
 
-CONTRACT_ROLES: Mapping[Role, str] = {
-    Role.DESK: "PowerCoinDesk",
-    Role.LEDGER: "MeterLedger",
-    Role.MARKET: "EnergyMarket",
+CONTRACT_ROLES: Mapping[Role, tuple[str, ...]] = {
+    Role.DESK: ("PowerCoinDesk",),
+    Role.LEDGER: ("MeterLedger",),
+    Role.MARKET: ("EnergyMarket",),
 }
 """Roles held by contracts. CERTIFICATE has no holder until a certificate contract is deployed."""
 

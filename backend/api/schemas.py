@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["none", "consumer", "prosumer", "der", "battery", "ev", "grid"]
-Mode = Literal["community", "prepaid", "billed", "on_request"]
+Mode = Literal["community", "prepaid", "billed", "on_request", "market"]
 SlotStateName = Literal["closed", "signed", "sent", "committed", "refused", "superseded"]
 ConditionName = Literal["balanced", "surplus", "deficit"]
 

@@ -15,6 +15,7 @@ class BillingMode(IntEnum):
     PREPAID = 1
     BILLED = 2
     ON_REQUEST = 3
+    MARKET = 4
 
 
 class Condition(IntEnum):

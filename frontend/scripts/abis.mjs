@@ -21,6 +21,7 @@ const CONTRACTS = [
   "TariffBook",
   "PriorityRegistry",
   "EnergyMarket",
+  "ClearingHouse",
 ];
 const OPENZEPPELIN = {
   ERC20Permit: "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol",

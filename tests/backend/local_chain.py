@@ -41,6 +41,7 @@ NAMES = (
     "TariffBook",
     "PriorityRegistry",
     "EnergyMarket",
+    "ClearingHouse",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
@@ -204,6 +205,7 @@ def send(rpc: RpcClient, sender: int | str, call: Call[Any], value: int = 0) -> 
 
 
 FIGURES: Mapping[str, Any] = {
+    "firstBacker": development_account(OPERATOR).address,
     "initialAdmin": development_account(DEPLOYER).address,
     "issuer": development_account(OPERATOR).address,
     "microInrPerWholeToken": 1_000_000,
@@ -311,7 +313,9 @@ def _wire(rpc: RpcClient, deployment: Deployment, signers: Sequence[str], thresh
     }
     grants = [(role, development_account(index).address) for role, index in holders.items()]
     grants.append((Role.AUTHORITY, development_account(SECOND_AUTHORITY).address))
-    grants += [(role, deployment[name].address) for role, name in CONTRACT_ROLES.items()]
+    grants += [
+        (role, deployment[name].address) for role, names in CONTRACT_ROLES.items() for name in names
+    ]
     calls += [manager.call("grantRole", int(role), account, 0) for role, account in grants]
     send(rpc, DEPLOYER, manager.call("multicall", [call.data for call in calls]))
     quorum = Contract(deployment["OracleQuorum"])

@@ -134,8 +134,9 @@ def test_roles_are_held_as_planned_and_the_deployer_holds_none(
     manager, holders = deployment["AccessManager"], deployment.deployer.holders
     for role, account in holders.grants():
         assert manager.hasRole(int(role), account)[0], role.name
-    for role, name in CONTRACT_ROLES.items():
-        assert manager.hasRole(int(role), deployment.contracts[name].address)[0], role.name
+    for role, names in CONTRACT_ROLES.items():
+        for name in names:
+            assert manager.hasRole(int(role), deployment.contracts[name].address)[0], role.name
     everyone = {account.lower() for _, account in holders.grants()}
     deployer = accounts[development.DEPLOYER]
     assert deployer.address.lower() not in everyone

@@ -152,7 +152,7 @@ export interface Health {
 }
 
 export type MeterKind = "consumer" | "prosumer" | "der" | "battery" | "ev" | "grid" | "none";
-export type MeterMode = "community" | "prepaid" | "billed" | "on_request";
+export type MeterMode = "community" | "prepaid" | "billed" | "on_request" | "market";
 
 export interface Meter {
   meter_id: number;

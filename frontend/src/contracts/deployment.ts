@@ -4,6 +4,7 @@ import type { Address } from "viem";
 
 import {
   accessManagerAbi,
+  clearingHouseAbi,
   energyMarketAbi,
   erc20PermitAbi,
   errorsAbi,
@@ -30,6 +31,7 @@ export const ABIS = {
   TariffBook: [...tariffBookAbi, ...errorsAbi],
   PriorityRegistry: [...priorityRegistryAbi, ...errorsAbi],
   EnergyMarket: [...energyMarketAbi, ...errorsAbi],
+  ClearingHouse: [...clearingHouseAbi, ...errorsAbi],
   Stablecoin: [...erc20PermitAbi, ...errorsAbi],
 } as const;
 
@@ -44,10 +46,10 @@ export function addressOf(config: ServiceConfig, name: ContractName): Address {
   return found.address;
 }
 
-export type ModeName = "community" | "prepaid" | "billed" | "on_request";
+export type ModeName = "community" | "prepaid" | "billed" | "on_request" | "market";
 
 /** BillingMode of the contracts. */
-export const BILLING_MODES = ["community", "prepaid", "billed", "on_request"] as const satisfies readonly ModeName[];
+export const BILLING_MODES = ["community", "prepaid", "billed", "on_request", "market"] as const satisfies readonly ModeName[];
 export const PREPAID = 1;
 export const BILLED = 2;
 

@@ -14,12 +14,14 @@ import {
 import { ApiError } from "../api/client";
 import { errorsAbi } from "./abis";
 import { marketSentences } from "./sentences/market";
+import { marketsSentences } from "./sentences/markets";
 import { meteringSentences } from "./sentences/metering";
 import { prioritySentences } from "./sentences/priority";
 import { standardSentences } from "./sentences/standard";
 
 const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...marketSentences,
+  ...marketsSentences,
   ...meteringSentences,
   ...prioritySentences,
   ...standardSentences,

@@ -14,7 +14,7 @@ export const meteringSentences = {
   MeterRegistry_BadClaimCode: () =>
     "The one-time code does not fit: it is mistyped, used already, or replaced by a newer one. Ask the operator for a fresh code.",
   MeterRegistry_NotHolder: (meter) => `This wallet does not hold meter ${meter}.`,
-  MeterRegistry_ModeNotAllowed: () => "Households choose prepaid or billed; other modes are the operator's.",
+  MeterRegistry_ModeNotAllowed: () => "Households choose prepaid, billed or market terms; other modes are the operator's.",
   MeterRegistry_AlreadyLeaving: (meter) => `Moving out of meter ${meter} is under way already.`,
   MeterRegistry_TooManyMeters: (max) => `A community has at most ${max} meters.`,
   MeterRegistry_BadRegisters: () => "The register values are out of range.",

@@ -40,7 +40,7 @@ export function Balance({ household }: { household: Household }) {
   );
 }
 
-const MODE_WORDS = { prepaid: "prepaid", billed: "billed", community: "community", on_request: "on request" } as const;
+const MODE_WORDS = { prepaid: "prepaid", billed: "billed", community: "community", on_request: "on request", market: "market" } as const;
 
 function MeterLine({ meter }: { meter: OwnMeter }) {
   return (

@@ -4,7 +4,7 @@ import type { ChainEvent } from "../../../api/types";
 import { formatEnergy } from "../../../units/energy";
 import { formatInr } from "../../../units/money";
 
-const MODES = ["community", "prepaid", "billed", "on request"];
+const MODES = ["community", "prepaid", "billed", "on request", "market"];
 
 type Args = ChainEvent["args"];
 
