@@ -1,6 +1,6 @@
 """`make run`: the whole microgrid on this machine, until Ctrl-C.
 
-Starts a local chain, deploys and provisions what is missing, then runs three oracle signers, the
+Starts a local chain, deploys and provisions what is missing, then runs four oracle signers, the
 service and the simulated neighbourhood, restarts what ends, and stops all of it in order.
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 from devices.simulator.plan import load_plan
+from scripts.new_keys import SIGNERS
 from scripts.supervise.chain_node import ChainNode, ChainNodeError, find_anvil, rpc
 from scripts.supervise.child import Child, describe_exit
 from scripts.supervise.display import Display
@@ -33,7 +34,6 @@ from scripts.supervise.surroundings import (
 )
 
 CHAIN_ID = 31337
-SIGNERS = 3
 PROFILE_SLOT_S = 900
 _TICK_S = 0.5
 _START_TIMEOUT_S = 180.0
@@ -83,7 +83,7 @@ class Demo:
             )  # fmt: skip
             signer.start()
             self.children.append(signer)
-        self.display.step("signers", f"{SIGNERS} oracle nodes, 2 must agree")
+        self.display.step("signers", f"{SIGNERS} oracle nodes, 3 must agree")
         self._await(lambda: self._get("/api/health") is not None, service, "the service")
         self.display.step("service", f"answers on {where.page}")
         self._start_neighbourhood()

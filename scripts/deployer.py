@@ -31,6 +31,7 @@ ORDER = (
     "GridToken",
     "PowerCoinDesk",
     "PostedPrice",
+    "QuorumPriceFeed",
     "MeterRegistry",
     "MeterLedger",
     "TariffBook",
@@ -195,7 +196,7 @@ class Deployer:
     def _constructor_arguments(self, name: str) -> Sequence[Any]:
         """What the contract's constructor takes, from the plan and the contracts before it."""
         of, figures = self._address, self.plan.parameters
-        rate, prices = self.plan.ether_rate, self.plan.prices
+        rate, prices, feed = self.plan.ether_rate, self.plan.prices, self.plan.feed
         manager = self._address("AccessManager")
         arguments: dict[str, Callable[[], Sequence[Any]]] = {
             "AccessManager": lambda: [self.account.address],
@@ -214,6 +215,14 @@ class Deployer:
                 manager, prices.min_micro_inr_per_kwh, prices.max_micro_inr_per_kwh,
                 prices.buy_micro_inr_per_kwh, prices.sell_micro_inr_per_kwh,
             ],
+            "QuorumPriceFeed": lambda: [
+                manager, of("OracleQuorum"), feed.number,
+                (
+                    feed.min_micro_inr_per_kwh, feed.max_micro_inr_per_kwh, feed.max_age_seconds,
+                    feed.max_skew_seconds, feed.max_step_ppm, feed.sell_share_bps,
+                ),
+                feed.start_micro_inr_per_kwh,
+            ],
             "MeterRegistry": lambda: [manager, figures.slot_seconds],
             "MeterLedger": lambda: [
                 manager, of("OracleQuorum"), of("GridToken"), of("MeterRegistry"),
@@ -226,7 +235,8 @@ class Deployer:
                 manager,
                 (
                     of("GridToken"), of("PowerCoinDesk"), of("MeterRegistry"), of("MeterLedger"),
-                    of("TariffBook"), of("PriorityRegistry"), of("PostedPrice"),
+                    of("TariffBook"), of("PriorityRegistry"),
+                    of("QuorumPriceFeed" if prices.source == "feed" else "PostedPrice"),
                 ),
                 prices.max_age_seconds, figures.emergency_credit_wh, figures.max_request_wh,
             ],

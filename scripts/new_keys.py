@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.keyfiles import account_once, keystore_once
 
 PEOPLE = ("admin", "operator", "authority-1", "authority-2", "certifier", "pauser")
-SIGNERS = 3
+SIGNERS = 4
 
 
 def make_plan(plan: Path, keys: Path, passphrase: str) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from eth_utils.address import is_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -98,6 +98,8 @@ class Prices(_Strict):
     min_micro_inr_per_kwh: Positive = 500_000
     max_micro_inr_per_kwh: Positive = 30_000_000
     max_age_seconds: Positive = 7 * 86_400
+    source: Literal["posted", "feed"] = "posted"
+    """Where the market takes its prices from at first; the admin can change that later."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -110,6 +112,31 @@ class Prices(_Strict):
         if list(figures) != sorted(figures):
             raise ValueError(
                 "must be min <= sell <= buy <= max (micro_inr_per_kwh), but are "
+                + ", ".join(f"{figure:,}" for figure in figures)
+            )
+        return self
+
+
+class Feed(_Strict):
+    """What price rounds are held to; prices in micro-rupees per kWh."""
+
+    number: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    start_micro_inr_per_kwh: Positive = 6_000_000
+    min_micro_inr_per_kwh: Positive = 3_000_000
+    max_micro_inr_per_kwh: Annotated[int, Field(gt=0, lt=2**32)] = 12_000_000
+    max_age_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 60
+    max_skew_seconds: Annotated[int, Field(ge=0, lt=2**32)] = 5
+    max_step_ppm: Annotated[int, Field(gt=0, lt=2**32)] = 10_000
+    sell_share_bps: Annotated[int, Field(ge=0, le=10_000)] = 5_000
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        figures = (
+            self.min_micro_inr_per_kwh, self.start_micro_inr_per_kwh, self.max_micro_inr_per_kwh
+        )  # fmt: skip
+        if list(figures) != sorted(figures):
+            raise ValueError(
+                "must be min <= start <= max (micro_inr_per_kwh), but are "
                 + ", ".join(f"{figure:,}" for figure in figures)
             )
         return self
@@ -133,6 +160,7 @@ class Plan(_Strict):
     parameters: Parameters = Parameters()
     ether_rate: EtherRate = EtherRate()
     prices: Prices = Prices()
+    feed: Feed = Feed()
     stablecoin: Stablecoin | None = None
 
     @model_validator(mode="after")

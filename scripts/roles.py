@@ -52,6 +52,7 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "setSellPrice": Role.OPERATOR,
         "setBounds": Role.ADMIN,
     },
+    "QuorumPriceFeed": {"setSettings": Role.ADMIN},
     "MeterRegistry": {
         "register": Role.OPERATOR,
         "rotateDeviceKey": Role.OPERATOR,

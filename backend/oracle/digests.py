@@ -23,6 +23,10 @@ _SLOT_COMMITMENT = keccak(
 _BATTERY_REPORT = keccak(
     text="BatteryReport(uint16 battery,uint16 socBps,uint40 observedAt,uint64 epoch)"
 )
+_PRICE_OBSERVATION = keccak(
+    text="PriceObservation(uint32 feed,uint64 round,uint128 priceMicroInrPerKwh,"
+    "uint64 observedAt,uint64 epoch)"
+)
 _REQUEST = b"\x19Ohmstead oracle request:\n"
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -82,6 +86,15 @@ def battery_digest(domain: SigningDomain, report: BatteryReport, epoch: int) -> 
     """What is signed about a battery, in the priority registry's domain."""
     types = ["bytes32", "uint16", "uint16", "uint40", "uint64"]
     values = [_BATTERY_REPORT, report.battery, report.soc_bps, report.observed_at, epoch]
+    return domain.digest(keccak(encode(types, values)))
+
+
+def price_digest(
+    domain: SigningDomain, feed: int, round_id: int, price: int, observed_at: int, epoch: int
+) -> bytes:
+    """What is signed about a price (micro-rupees per kWh), in the price feed's domain."""
+    types = ["bytes32", "uint32", "uint64", "uint128", "uint64", "uint64"]
+    values = [_PRICE_OBSERVATION, feed, round_id, price, observed_at, epoch]
     return domain.digest(keccak(encode(types, values)))
 
 

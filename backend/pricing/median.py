@@ -15,6 +15,7 @@ from itertools import pairwise
 from backend.pricing.bounds import PriceBounds, PriceError, require_range
 
 _PPM = 1_000_000
+_BPS = 10_000
 _MAX_FAULTS = 10
 _U64_MAX = 2**64 - 1
 
@@ -52,6 +53,7 @@ class FeedSettings:
         max_age_s: how old an observation may be.
         max_skew_s: how far ahead of the clock one may be.
         max_step_ppm: most that the price moves in a round, parts per million of the last price.
+        sell_share_bps: what is paid for a kWh, in 0.01 % of what is taken for it.
 
     Raises:
         PriceError: a field is out of range.
@@ -63,6 +65,7 @@ class FeedSettings:
     max_age_s: int
     max_skew_s: int
     max_step_ppm: int
+    sell_share_bps: int = 10_000
 
     def __post_init__(self) -> None:
         require_range("faults", self.faults, 0, _MAX_FAULTS)
@@ -70,6 +73,7 @@ class FeedSettings:
         require_range("max_age_s", self.max_age_s, 1, _U64_MAX)
         require_range("max_skew_s", self.max_skew_s, 0, _U64_MAX)
         require_range("max_step_ppm", self.max_step_ppm, 1, _U64_MAX)
+        require_range("sell_share_bps", self.sell_share_bps, 0, _BPS)
 
     @property
     def nodes(self) -> int:
@@ -80,6 +84,11 @@ class FeedSettings:
     def quorum(self) -> int:
         """2f + 1."""
         return 2 * self.faults + 1
+
+    def sell_price_down(self, price_micro_inr_per_kwh: int) -> int:
+        """What is paid for a kWh at this price: its share, or the lower bound; never above it."""
+        share = price_micro_inr_per_kwh * self.sell_share_bps // _BPS
+        return min(max(share, self.bounds.lowest), price_micro_inr_per_kwh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +180,8 @@ def settle_round(
         round_id,
         _within_step(median, settings, last),
         median,
-        min(seen.observed_at for seen in observations),
+        # A price from a node's fast clock must not outlive others.
+        min(now, *(seen.observed_at for seen in observations)),
         tuple(by_price),
     )
 

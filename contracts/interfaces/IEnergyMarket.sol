@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {MeterId, SwitchId} from "../Types.sol";
+import {IPriceSource} from "./IPriceSource.sol";
 
 /// @title Buying from and selling to the microgrid, supply on request, prepaid suspension
 /// @notice Holds the community's energy inventory (minted here by the meter ledger for DER output and grid
@@ -134,7 +135,7 @@ interface IEnergyMarket {
     /// @notice Role: OPERATOR.
     function withdrawTakings(uint256 microInr, address to) external;
     /// @notice Role: admin.
-    function setPriceSource(address priceSource) external;
+    function setPriceSource(address newSource) external;
     /// @param maxPriceAge seconds
     /// @param emergencyCreditWh debt that does not suspend yet
     /// @param maxRequestWh largest supply request, below 2^39
@@ -158,5 +159,7 @@ interface IEnergyMarket {
     function openRequestOf(SwitchId switchId) external view returns (uint256 requestId);
     function requestCount() external view returns (uint256);
     function isSuspended(MeterId meter) external view returns (bool);
+    /// @notice Where the prices come from: PostedPrice, or a feed.
+    function priceSource() external view returns (IPriceSource);
     function parameters() external view returns (uint256 maxPriceAge, uint256 emergencyCreditWh, uint256 maxRequestWh);
 }

@@ -59,7 +59,8 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
     // ------------------------------------------------------------------ storage
 
     // slot: what a purchase reads
-    IPriceSource private _priceSource;
+    /// @inheritdoc IEnergyMarket
+    IPriceSource public priceSource;
     uint32 private _maxPriceAge;
     uint64 private _reservedWh;
 
@@ -99,8 +100,8 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
     // ------------------------------------------------------------------ admin and operator
 
     /// @inheritdoc IEnergyMarket
-    function setPriceSource(address priceSource) external restricted {
-        _setPriceSource(IPriceSource(priceSource));
+    function setPriceSource(address newSource) external restricted {
+        _setPriceSource(IPriceSource(newSource));
     }
 
     /// @inheritdoc IEnergyMarket
@@ -358,7 +359,7 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
 
     function _freshPrices() private view returns (uint256 buyPrice, uint256 sellPrice) {
         uint256 updatedAt;
-        (buyPrice, sellPrice, updatedAt) = _priceSource.prices();
+        (buyPrice, sellPrice, updatedAt) = priceSource.prices();
         if (block.timestamp > updatedAt + _maxPriceAge) revert EnergyMarket_StalePrice(updatedAt, _maxPriceAge);
     }
 
@@ -500,10 +501,10 @@ contract EnergyMarket is IEnergyMarket, AccessManaged, Pausable, ReentrancyGuard
 
     // ------------------------------------------------------------------ internal: settings
 
-    function _setPriceSource(IPriceSource priceSource) private {
-        if (address(priceSource).code.length == 0) revert EnergyMarket_BadParameter("priceSource");
-        emit PriceSourceChanged(address(_priceSource), address(priceSource));
-        _priceSource = priceSource;
+    function _setPriceSource(IPriceSource newSource) private {
+        if (address(newSource).code.length == 0) revert EnergyMarket_BadParameter("priceSource");
+        emit PriceSourceChanged(address(priceSource), address(newSource));
+        priceSource = newSource;
     }
 
     function _setParameters(uint256 maxPriceAge, uint256 emergencyCreditWh, uint256 maxRequestWh) private {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IOracleQuorum} from "../interfaces/IOracleQuorum.sol";
 
 /// @title OracleQuorum
@@ -19,6 +20,8 @@ contract OracleQuorum is IOracleQuorum, AccessManaged {
     uint64 public epoch;
     /// @inheritdoc IOracleQuorum
     uint8 public threshold;
+    /// @inheritdoc IOracleQuorum
+    uint8 public signerCount;
     address[] private _signers;
     /// By epoch, so that nothing has to be cleared when the set is replaced.
     mapping(uint64 epoch => mapping(address account => bool)) private _isSigner;
@@ -46,6 +49,7 @@ contract OracleQuorum is IOracleQuorum, AccessManaged {
             previous = signer;
         }
         (epoch, threshold, _signers) = (newEpoch, newThreshold, newSigners);
+        signerCount = uint8(count); // at most MAX_SIGNERS
         emit SignersChanged(newEpoch, newSigners, newThreshold);
     }
 
@@ -53,18 +57,31 @@ contract OracleQuorum is IOracleQuorum, AccessManaged {
 
     /// @inheritdoc IOracleQuorum
     function requireQuorum(bytes32 digest, bytes[] calldata signatures) external view {
-        uint256 needed = threshold;
-        uint256 given = signatures.length;
-        if (given < needed || needed == 0) revert OracleQuorum_TooFewSignatures(given, needed);
-
+        _requireEnough(signatures.length, threshold);
         mapping(address account => bool) storage isCurrent = _isSigner[epoch];
         address previous = address(0);
-        for (uint256 i = 0; i < given; ++i) {
-            // Refuses high s, v other than 27 and 28, and any length but 65: one signature has one form.
-            (address signer,,) = ECDSA.tryRecoverCalldata(digest, signatures[i]);
-            if (signer <= previous || !isCurrent[signer]) revert OracleQuorum_BadSigner(signer);
-            previous = signer;
+        for (uint256 i = 0; i < signatures.length; ++i) {
+            previous = _signerAfter(previous, digest, signatures[i], isCurrent);
         }
+    }
+
+    /// @inheritdoc IOracleQuorum
+    function requireObservers(bytes32[] calldata digests, bytes[] calldata signatures) external view {
+        if (digests.length != signatures.length) revert OracleQuorum_LengthMismatch(digests.length, signatures.length);
+        _requireEnough(signatures.length, observersNeeded());
+        mapping(address account => bool) storage isCurrent = _isSigner[epoch];
+        address previous = address(0);
+        for (uint256 i = 0; i < signatures.length; ++i) {
+            previous = _signerAfter(previous, digests[i], signatures[i], isCurrent);
+        }
+    }
+
+    /// @inheritdoc IOracleQuorum
+    function observersNeeded() public view returns (uint256) {
+        if (threshold == 0) return 0;
+        // 2f + 1 with the largest f for which there are 3f + 1 signers
+        uint256 outvotingLiars = 2 * ((uint256(signerCount) - 1) / 3) + 1;
+        return Math.max(threshold, outvotingLiars);
     }
 
     /// @inheritdoc IOracleQuorum
@@ -75,5 +92,23 @@ contract OracleQuorum is IOracleQuorum, AccessManaged {
     /// @inheritdoc IOracleQuorum
     function isSigner(address account) external view returns (bool) {
         return _isSigner[epoch][account];
+    }
+
+    // ------------------------------------------------------------------ internal
+
+    function _requireEnough(uint256 given, uint256 needed) private pure {
+        if (given < needed || needed == 0) revert OracleQuorum_TooFewSignatures(given, needed);
+    }
+
+    /// Who signed, if a current signer whose address is above `previous`.
+    function _signerAfter(
+        address previous,
+        bytes32 digest,
+        bytes calldata signature,
+        mapping(address account => bool) storage isCurrent
+    ) private view returns (address signer) {
+        // Refuses high s, v other than 27 and 28, and any length but 65: one signature has one form.
+        (signer,,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (signer <= previous || !isCurrent[signer]) revert OracleQuorum_BadSigner(signer);
     }
 }

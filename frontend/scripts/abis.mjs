@@ -16,6 +16,7 @@ const CONTRACTS = [
   "GridToken",
   "PowerCoinDesk",
   "PostedPrice",
+  "QuorumPriceFeed",
   "MeterRegistry",
   "MeterLedger",
   "TariffBook",

@@ -36,6 +36,7 @@ NAMES = (
     "GridToken",
     "PowerCoinDesk",
     "PostedPrice",
+    "QuorumPriceFeed",
     "MeterRegistry",
     "MeterLedger",
     "TariffBook",
@@ -215,6 +216,9 @@ FIGURES: Mapping[str, Any] = {
     "maxPrice": 30_000_000,
     "buyPrice": 6_000_000,
     "sellPrice": 3_000_000,
+    "feed": 1,
+    "feedSettings": (2_000_000, 12_000_000, 60, 5, 100_000, 5_000),
+    "startPrice": 6_000_000,
     "maxPriceAge": 10**9,
     "emergencyCreditWh": 1_000,
     "maxRequestWh": 50_000,
@@ -241,6 +245,8 @@ def _argument(
         return addresses["AccessManager"]
     if "slot" in name.lower() and item["type"] == "uint32":
         return figures["slotSeconds"]
+    if internal == "struct IQuorumPriceFeed.Settings":
+        return figures["feedSettings"]
     if name in figures:
         return figures[name]
     if item["type"] == "tuple":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -192,3 +195,42 @@ def test_edges_of_age_and_skew_are_accepted() -> None:
 def test_bad_settings_name_the_field(change: dict[str, int]) -> None:
     with pytest.raises(PriceError, match=f"^{next(iter(change))}: "):
         replace(FEED, **change)
+
+
+# ---- the same rules as the contract's ------------------------------------------------------------
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/price_rounds.json").read_text())
+
+
+@pytest.mark.parametrize("vector", VECTORS["rounds"], ids=lambda vector: vector["name"])
+def test_vector(vector: dict[str, Any]) -> None:
+    limits, last = vector["feed"], vector["last"]
+    bounds = PriceBounds(limits["lowest_micro_inr_per_kwh"], limits["highest_micro_inr_per_kwh"])
+    feed = FeedSettings(
+        1, 4, bounds, limits["max_age_s"], limits["max_skew_s"], limits["max_step_ppm"],
+        limits["sell_share_bps"],
+    )  # fmt: skip
+    before = last["price_micro_inr_per_kwh"]
+    seen = [
+        Observation(
+            o["signer"], vector["round"], 4, o["price_micro_inr_per_kwh"], NOW + o["observed_at"]
+        )
+        for o in vector["observations"]
+    ]
+
+    def run() -> PriceRound:
+        previous = PriceRound(last["round"], before, before, NOW - 15, ())
+        return settle_round(vector["round"], seen, settings=feed, now=NOW, last=previous)
+
+    if vector["fault"]:
+        with pytest.raises(RoundRefusedError) as refused:
+            run()
+        assert refused.value.fault is RoundFault[vector["fault"]]
+        return
+    found = run()
+    assert vector["settled"] == {
+        "price_micro_inr_per_kwh": found.price_micro_inr_per_kwh,
+        "median_micro_inr_per_kwh": found.median_micro_inr_per_kwh,
+        "sell_micro_inr_per_kwh": feed.sell_price_down(found.price_micro_inr_per_kwh),
+        "observed_at": found.observed_at - NOW,
+    }

@@ -150,6 +150,7 @@ NAMES = {
     "token": "GridToken",
     "desk": "PowerCoinDesk",
     "posted": "PostedPrice",
+    "feed": "QuorumPriceFeed",
     "registry": "MeterRegistry",
     "ledger": "MeterLedger",
     "book": "TariffBook",

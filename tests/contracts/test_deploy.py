@@ -155,8 +155,21 @@ def test_contracts_start_as_planned(deploy: Callable[..., Deployment]) -> None:
     assert deployment["MeterLedger"].slotSeconds() == 15
     assert deployment["PowerCoinDesk"].etherRate()[0] == plan.ether_rate.micro_inr
     assert list(deployment["PostedPrice"].prices())[:2] == [6_000_000, 3_000_000]
+    assert list(deployment["QuorumPriceFeed"].prices())[:2] == [6_000_000, 3_000_000]
+    assert deployment["EnergyMarket"].priceSource() == deployment.contracts["PostedPrice"].address
     assert deployment["TariffBook"].chargeUp(1, 368_000) == 2_704_800_000
     assert deployment["Stablecoin"].owner() == deployment.deployer.holders.operator
+
+
+def test_the_market_follows_the_feed_where_the_plan_says_so(
+    deploy: Callable[..., Deployment],
+) -> None:
+    plan = make_plan()
+    prices = plan.prices.model_copy(update={"source": "feed"})
+    deployment = deploy(plan.model_copy(update={"prices": prices}))
+    market, feed = deployment["EnergyMarket"], deployment.contracts["QuorumPriceFeed"]
+    assert market.priceSource() == feed.address
+    assert market.quoteBuyUp(1000) == plan.feed.start_micro_inr_per_kwh
 
 
 def test_the_admin_announces_what_it_does(

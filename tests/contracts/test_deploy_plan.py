@@ -117,6 +117,9 @@ def test_a_refused_plan_names_its_key(
         ("[parameters]\nslot_seconds = 0", "parameters.slot_seconds"),
         ('[parameters]\ntariffs = ["nowhere"]', "no tariff 'nowhere'"),
         ("[prices]\nsell_micro_inr_per_kwh = 7_000_000", "prices: must be min <= sell"),
+        ("[feed]\nstart_micro_inr_per_kwh = 13_000_000", "feed: must be min <= start <= max"),
+        ("[feed]\nsell_share_bps = 10_001", "feed.sell_share_bps"),
+        ('[prices]\nsource = "weather"', "prices.source"),
         ("[ether_rate]\nmax_age_seconds = 16777216", "ether_rate.max_age_seconds"),
         ('[stablecoin]\naddress = "rupee"', "stablecoin.address"),
         ("[parameters", "is not TOML"),
@@ -162,7 +165,7 @@ def test_fresh_keys_make_a_plan_and_are_kept(tmp_path: Path) -> None:
     path, keys = tmp_path / "deployments/sepolia.toml", tmp_path / "keys"
     files = make_plan(path, keys, "correct horse")
     first = path.read_text()
-    assert read_plan(path, SEPOLIA).roles.signer_threshold == 2
+    assert read_plan(path, SEPOLIA).roles.signer_threshold == 3
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
     relayer = load_account(keys / "relayer.json", "correct horse")
     assert relayer.address in first

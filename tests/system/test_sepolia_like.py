@@ -121,8 +121,8 @@ def test_every_role_has_a_key_that_its_file_opens(sepolia: Sepolia) -> None:
     keys = sepolia.home / "keys"
     names = ["admin", "operator", "authority-1", "authority-2", "certifier", "pauser", "relayer"]
     addresses = {load_account(keys / f"{name}.json", PASSPHRASE).address for name in names}
-    addresses |= {load_account(keys / f"signer-{index}.json").address for index in range(3)}
-    assert len(addresses) == 10
+    addresses |= {load_account(keys / f"signer-{index}.json").address for index in range(4)}
+    assert len(addresses) == 11
     assert sepolia.deployer not in addresses
 
 
@@ -220,7 +220,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
 def test_the_service_answers_on_it(sepolia: Sepolia, tmp_path: Path) -> None:
     relayer = load_account(sepolia.home / "keys/relayer.json", PASSPHRASE).address
     rpc(sepolia.url, "anvil_setBalance", relayer, ETHER)
-    ports, page = [free_port() for _ in range(3)], free_port()
+    ports, page = [free_port() for _ in range(4)], free_port()
     environment = sepolia.environment(
         OHMSTEAD_PORT=str(page),
         OHMSTEAD_RPC_URL=sepolia.url,
@@ -238,13 +238,14 @@ def test_the_service_answers_on_it(sepolia: Sepolia, tmp_path: Path) -> None:
         running(signers[0], environment, tmp_path / "s0.log"),
         running(signers[1], environment, tmp_path / "s1.log"),
         running(signers[2], environment, tmp_path / "s2.log"),
+        running(signers[3], environment, tmp_path / "s3.log"),
         running(["make", "serve", "NETWORK=sepolia"], environment, log) as service,
     ):
 
         def health() -> Any:
             assert service.poll() is None, log.read_text()
             answer = requests.get(f"http://127.0.0.1:{page}/api/health", timeout=2)
-            return answer.json() if answer.json()["oracle"]["signers_up"] == 3 else None
+            return answer.json() if answer.json()["oracle"]["signers_up"] == 4 else None
 
         found = eventually(health, 90, "the service")
         config = requests.get(f"http://127.0.0.1:{page}/api/config", timeout=2).json()

@@ -57,5 +57,13 @@ export const marketSentences = {
     `${formatPrice(price)} per kWh is outside the allowed range of ${formatPrice(min)} to ${formatPrice(max)}.`,
   PostedPrice_SellAboveBuy: (sell, buy) =>
     `The microgrid must not pay more (${formatPrice(sell)}) than it takes (${formatPrice(buy)}) for a kWh.`,
+  QuorumPriceFeed_RoundNotNew: (round, last) => `Price round ${round} is not newer than ${last}, the last one accepted.`,
+  QuorumPriceFeed_TooOld: (_index, observedAt) =>
+    `An observation of the price is from ${formatMoment(Number(observedAt))}, which is too long ago.`,
+  QuorumPriceFeed_FromTheFuture: (_index, observedAt) =>
+    `An observation of the price is from ${formatMoment(Number(observedAt))}, ahead of the chain's clock.`,
+  QuorumPriceFeed_OutOfBounds: (median, min, max) =>
+    `${formatPrice(median)} per kWh is outside the feed's range of ${formatPrice(min)} to ${formatPrice(max)}.`,
+  QuorumPriceFeed_BadSettings: (field) => `The price feed's ${field} is not acceptable.`,
   PostedPrice_BadBounds: () => "The lower bound of the price must not be above the upper one.",
 } satisfies Sentences;

@@ -61,5 +61,7 @@ export const meteringSentences = {
     `${threshold} of ${signers} signers is not a majority, or more than all.`,
   OracleQuorum_TooFewSignatures: (given, needed) => `${given} oracle signatures were given; ${needed} are needed.`,
   OracleQuorum_BadSigner: () => "A signature is not of a current oracle node.",
+  OracleQuorum_LengthMismatch: (digests, signatures) =>
+    `${digests} statements of oracle nodes came with ${signatures} signatures; each needs one.`,
   OracleQuorum_TooManySigners: (_signers, max) => `At most ${max} oracle nodes can sign.`,
 } satisfies Sentences;
