@@ -121,7 +121,7 @@ PYTEST := pytest -p no:ape_test
 
 .PHONY: test-backend
 test-backend: compile ## service and devices
-	@$(PYTEST) tests/backend tests/devices
+	@$(PYTEST) -n 2 --dist loadfile tests/backend tests/devices
 
 .PHONY: test-frontend
 test-frontend: setup ## components and hooks, in jsdom

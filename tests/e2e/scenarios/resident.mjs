@@ -85,6 +85,18 @@ export function resident(world) {
     const steps = byId(page, "check-step");
     assert.ok((await steps.count()) >= 3);
     for (const step of await steps.all()) assert.equal(await step.getAttribute("data-ok"), "true");
+  });
+
+  test("who uses more than was paid for is cut off, and a top-up brings the supply back", async () => {
+    await world.microgrid.control("/load", { node: METER, power_w: 5_000 });
+    await byId(page, "nav-resident").click();
+    await byId(page, "suspended").waitFor({ timeout: 120_000 });
+    await world.microgrid.control("/load", { node: METER, power_w: null });
+    await byId(page, "buy-amount").fill("20");
+    await byId(page, "buy-submit").click();
+    await transaction(page, "Top up");
+    await byId(page, "suspended").waitFor({ state: "detached" });
+    await until("what is left of it is the household's", async () => wattHours(await text(page, "balance-energy")) > 0);
     assert.deepEqual(faults.filter((fault) => !/403 .*\/proof\/4$/.test(fault)), []);
     await context.close();
   });
