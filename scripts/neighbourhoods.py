@@ -39,12 +39,19 @@ class Case:
 
 def shipped() -> Case:
     """The demo's metered loads and roofs on the shipped month."""
-    month = profiles.load_month()
-    columns = {name: np.array(values) for name, values in month.columns.items()}
     return Case(
         "the neighbourhood in April",
         "twelve metered loads, five roofs (devices/simulator/neighbourhood.toml); SimBench",
-        _planned(columns),
+        _planned(_arrays(profiles.load_month())),
+    )
+
+
+def four_weeks() -> Case:
+    """The same homes in a week of each season: spring, summer, autumn, winter."""
+    return Case(
+        "the neighbourhood in four weeks",
+        "as in April",
+        _planned(_arrays(profiles.load_profiles())),
     )
 
 
@@ -80,15 +87,15 @@ def simbench(folder: Path) -> list[Case]:
 def citylearn(folder: Path) -> Case:
     """Homes in Fontana, California, each with a roof: hourly, a year from August 2016."""
     homes = []
-    files = sorted(folder.glob("Building_*.csv"), key=lambda file: int(file.stem.split("_")[1]))
-    for number, file in enumerate(files, 1):
+    files = {int(file.stem.split("_")[1]): file for file in folder.glob("Building_*.csv")}
+    for number, file in sorted(files.items()):
         rows = _rows(file)
         kwp = 5 if number in (4, 10) else 4  # schema.json's nominal_power
         demand = _wh(float(row["non_shiftable_load"]) * 1000 for row in rows)
         sun = _wh(float(row["solar_generation"]) * kwp for row in rows)
         homes.append(Household(number, number, demand, sun))
     note = f"{len(homes)} homes, all with a roof, hourly; lengths of lines made up; CityLearn 2022"
-    return Case("ten homes in Fontana", note, Neighbourhood(tuple(homes), HOURS, _row(len(homes))))
+    return Case("ten homes in Fontana", note, Neighbourhood(tuple(homes), HOURS, _row(max(files))))
 
 
 def ausgrid(folder: Path) -> Case:
@@ -112,6 +119,10 @@ def ausgrid(folder: Path) -> Case:
         f" a made-up street; {file.stem.split('_')[0]} of Ausgrid"
     )
     return Case("a street in Sydney", note, Neighbourhood(homes, HALVES, _row(len(homes))))
+
+
+def _arrays(found: profiles.Profiles) -> dict[str, Integers]:
+    return {name: np.array(values) for name, values in found.columns.items()}
 
 
 def _planned(columns: dict[str, Integers]) -> Neighbourhood:
