@@ -5,6 +5,7 @@ import type { Address } from "viem";
 import {
   accessManagerAbi,
   clearingHouseAbi,
+  dayAheadMarketAbi,
   energyMarketAbi,
   erc20PermitAbi,
   errorsAbi,
@@ -16,6 +17,7 @@ import {
   quorumPriceFeedAbi,
   powerCoinDeskAbi,
   priorityRegistryAbi,
+  realTimePoolAbi,
   tariffBookAbi,
 } from "./abis";
 import type { ServiceConfig } from "../api/types";
@@ -34,12 +36,17 @@ export const ABIS = {
   PriorityRegistry: [...priorityRegistryAbi, ...errorsAbi],
   EnergyMarket: [...energyMarketAbi, ...errorsAbi],
   ClearingHouse: [...clearingHouseAbi, ...errorsAbi],
+  DayAheadMarket: [...dayAheadMarketAbi, ...errorsAbi],
+  RealTimePool: [...realTimePoolAbi, ...errorsAbi],
   Stablecoin: [...erc20PermitAbi, ...errorsAbi],
 } as const;
 
 export type ContractName = keyof typeof ABIS;
 
 export const TOKEN_ID = { inr: 0n, energy: 1n, co2: 2n } as const;
+
+/** Whether the service's deployment has a contract: markets come one by one. */
+export const isDeployed = (config: ServiceConfig, name: ContractName): boolean => config.deployment[name] !== undefined;
 
 /** Address of a deployed contract. Throws if the service's deployment lacks it. */
 export function addressOf(config: ServiceConfig, name: ContractName): Address {
@@ -54,6 +61,7 @@ export type ModeName = "community" | "prepaid" | "billed" | "on_request" | "mark
 export const BILLING_MODES = ["community", "prepaid", "billed", "on_request", "market"] as const satisfies readonly ModeName[];
 export const PREPAID = 1;
 export const BILLED = 2;
+export const MARKET = 4;
 
 /** Override of the priority registry. */
 export const OVERRIDES = ["none", "force_open", "force_closed"] as const;
