@@ -48,6 +48,7 @@ class FeedSettings:
 
     Args:
         faults: f; of 3f+1 nodes, 2f+1 must sign.
+        members: how many nodes there are, if not 3f+1 but one or two more.
         epoch: of the present set of signers.
         bounds: outside which no median is accepted.
         max_age_s: how old an observation may be.
@@ -66,6 +67,7 @@ class FeedSettings:
     max_skew_s: int
     max_step_ppm: int
     sell_share_bps: int = 10_000
+    members: int | None = None
 
     def __post_init__(self) -> None:
         require_range("faults", self.faults, 0, _MAX_FAULTS)
@@ -74,11 +76,13 @@ class FeedSettings:
         require_range("max_skew_s", self.max_skew_s, 0, _U64_MAX)
         require_range("max_step_ppm", self.max_step_ppm, 1, _U64_MAX)
         require_range("sell_share_bps", self.sell_share_bps, 0, _BPS)
+        fewest = 3 * self.faults + 1
+        require_range("members", self.nodes, fewest, fewest + 2)
 
     @property
     def nodes(self) -> int:
-        """n = 3f + 1."""
-        return 3 * self.faults + 1
+        """n; 3f + 1 unless said otherwise."""
+        return 3 * self.faults + 1 if self.members is None else self.members
 
     @property
     def quorum(self) -> int:
