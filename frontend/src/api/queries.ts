@@ -1,6 +1,6 @@
 /** The service's answers as TanStack queries. Socket.IO writes the live ones; see live/socket.ts. */
 
-import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { query, request } from "./client";
 import type {
@@ -9,6 +9,8 @@ import type {
   Health,
   LeafProof,
   Meter,
+  NodeEvent,
+  NodeHealth,
   PriceHistory,
   QuarantineEntry,
   Reading,
@@ -32,6 +34,8 @@ export const keys = {
   readings: (meter: number, span: number) => ["readings", meter, span] as const,
   access: (meter: number) => ["access", meter] as const,
   quarantine: ["quarantine"] as const,
+  nodes: ["nodes"] as const,
+  nodeEvents: ["node-events"] as const,
 };
 
 export const useSummary = () =>
@@ -121,6 +125,43 @@ export const useQuarantine = (token: string | null) =>
     enabled: token !== null,
     refetchInterval: 15_000,
   });
+
+/** Marks a quarantined reading as dealt with; it is not booked. */
+export const useDismiss = (token: string | null) =>
+  useOperatorAction((entry: number) => `/api/operator/quarantine/${entry}/dismiss`, token);
+
+export const useNodes = (token: string | null) =>
+  useQuery({
+    queryKey: keys.nodes,
+    queryFn: async ({ signal }) => (await request<{ nodes: NodeHealth[] }>("/api/operator/nodes", { signal, token })).nodes,
+    enabled: token !== null,
+    refetchInterval: 15_000,
+  });
+
+export const useNodeEvents = (token: string | null) =>
+  useQuery({
+    queryKey: keys.nodeEvents,
+    queryFn: async ({ signal }) =>
+      (await request<{ events: NodeEvent[] }>("/api/operator/node-events", { signal, token })).events,
+    enabled: token !== null,
+    refetchInterval: 15_000,
+  });
+
+/** Refuses a node's frames from now on, or takes them again. */
+export const useRevoke = (token: string | null) =>
+  useOperatorAction(
+    ({ node, revoke }: { node: number; revoke: boolean }) => `/api/operator/nodes/${node}/${revoke ? "revoke" : "restore"}`,
+    token,
+  );
+
+/** A POST in the operator's session, after which everything only the operator sees is asked for again. */
+function useOperatorAction<Subject>(path: (subject: Subject) => string, token: string | null) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (subject: Subject) => request(path(subject), { method: "POST", token }),
+    onSettled: () => Promise.all([keys.quarantine, keys.nodes].map((queryKey) => queries.invalidateQueries({ queryKey }))),
+  });
+}
 
 export const fetchProof = (slot: number, meter: number, token: string) =>
   request<LeafProof>(`/api/slots/${slot}/proof/${meter}`, { token });

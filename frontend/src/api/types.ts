@@ -219,6 +219,28 @@ export interface QuarantineEntry {
   detail: string;
 }
 
+/** A node's last signs of life, and what became of its frames (result -> number). */
+export interface NodeHealth {
+  node_id: number;
+  label: string;
+  kind: string;
+  stale: boolean;
+  last_seen_ms: number | null;
+  firmware: string | null;
+  frames: Record<string, number>;
+  revoked_at: number | null;
+}
+
+/** What happened at a node; `value` is mA, 0.1 V or 0 by kind. */
+export interface NodeEvent {
+  id: number;
+  node_id: number;
+  kind: string;
+  pin: number | null;
+  value: number;
+  at: number;
+}
+
 export interface Challenge {
   message: string;
   expires_at: number;

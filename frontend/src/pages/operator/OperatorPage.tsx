@@ -1,6 +1,7 @@
 import { RoleNotice } from "../../wallet/RoleNotice";
 import { ClaimCodes } from "./ClaimCodes";
 import { EtherRate } from "./EtherRate";
+import { NodeDesk } from "./NodeDesk";
 import { NodeHealth } from "./NodeHealth";
 import { Prices } from "./Prices";
 import { Quarantine } from "./Quarantine";
@@ -23,6 +24,7 @@ export function OperatorPage() {
         </div>
       </div>
       <Quarantine />
+      <NodeDesk />
       <NodeHealth />
     </>
   );

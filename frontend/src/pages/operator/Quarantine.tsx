@@ -1,7 +1,8 @@
-import { useQuarantine } from "../../api/queries";
+import { useDismiss, useQuarantine } from "../../api/queries";
 import { Answer } from "../../ui/Answer";
 import { Card } from "../../ui/Card";
 import { Moment } from "../../ui/Moment";
+import { Notice } from "../../ui/Notice";
 import { useSession } from "../../wallet/SessionContext";
 import { SignInPrompt } from "../../wallet/SignInPrompt";
 import { useRole } from "../../wallet/useRole";
@@ -11,6 +12,7 @@ export function Quarantine() {
   const operator = useRole("operator");
   const { token } = useSession();
   const waiting = useQuarantine(operator ? token : null);
+  const dismiss = useDismiss(token);
   if (!operator) return null;
   return (
     <Card title="Quarantine" aside="readings that wait for a person" testId="quarantine">
@@ -29,6 +31,7 @@ export function Quarantine() {
                       <th scope="col">Node</th>
                       <th scope="col">When</th>
                       <th scope="col">Why</th>
+                      <th scope="col">After a look</th>
                     </tr>
                   </thead>
                   <tbody>
@@ -37,6 +40,18 @@ export function Quarantine() {
                         <th scope="row">{entry.node_id}</th>
                         <td><Moment seconds={entry.at} ago /></td>
                         <td>{`${entry.result}: ${entry.detail}`}</td>
+                        <td>
+                          <button
+                            type="button"
+                            className="button button--small button--quiet"
+                            disabled={dismiss.isPending}
+                            aria-label={`Dismiss the reading of node ${entry.node_id}`}
+                            data-testid={`dismiss-${entry.id}`}
+                            onClick={() => { dismiss.mutate(entry.id); }}
+                          >
+                            Dismiss
+                          </button>
+                        </td>
                       </tr>
                     ))}
                   </tbody>
@@ -46,6 +61,7 @@ export function Quarantine() {
           }
         </Answer>
       )}
+      {dismiss.error && <Notice tone="bad" live>{dismiss.error.message}</Notice>}
     </Card>
   );
 }
