@@ -38,6 +38,8 @@ ORDER = (
     "PriorityRegistry",
     "EnergyMarket",
     "ClearingHouse",
+    "SurplusAuction",
+    "Interconnection",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -243,6 +245,11 @@ class Deployer:
             "ClearingHouse": lambda: [
                 manager, of("GridToken"), of("PowerCoinDesk"), self.holders.operator,
             ],
+            "SurplusAuction": lambda: [
+                manager, of("GridToken"), of("ClearingHouse"), of("MeterRegistry"),
+                of("PriorityRegistry"), figures.auction_min_bond_micro_inr,
+            ],
+            "Interconnection": lambda: [of("ClearingHouse")],
         }  # fmt: skip
         return arguments[name]()
 

@@ -150,6 +150,7 @@ class Parameters(_Strict):
     emergency_credit_wh: Annotated[int, Field(ge=0)] = 1_000
     max_request_wh: Positive = 50_000
     advance_limit_wh: Annotated[int, Field(ge=0, lt=2**64)] = 500_000
+    auction_min_bond_micro_inr: Annotated[int, Field(gt=0, lt=2**64)] = 5_000_000
     tariffs: tuple[Annotated[str, AfterValidator(_tariff)], ...] = ("kseb-domestic-2022-23",)
 
 

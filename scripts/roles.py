@@ -97,6 +97,10 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "pause": Role.PAUSER,
         "unpause": Role.PAUSER,
     },
+    "SurplusAuction": {
+        "pause": Role.PAUSER,
+        "unpause": Role.PAUSER,
+    },
 }
 """Contract -> function -> role. ADMIN's functions are listed too, so that the table is whole."""
 
@@ -104,6 +108,7 @@ CONTRACT_ROLES: Mapping[Role, tuple[str, ...]] = {
     Role.DESK: ("PowerCoinDesk",),
     Role.LEDGER: ("MeterLedger",),
     Role.MARKET: ("EnergyMarket",),
+    Role.CLEARING: ("SurplusAuction", "Interconnection"),
 }
 """Roles held by contracts. CERTIFICATE has no holder until a certificate contract is deployed."""
 

@@ -25,6 +25,8 @@ const CONTRACTS = [
   "ClearingHouse",
   "DayAheadMarket",
   "RealTimePool",
+  "SurplusAuction",
+  "Interconnection",
 ];
 const OPENZEPPELIN = {
   ERC20Permit: "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol",

@@ -43,6 +43,8 @@ NAMES = (
     "PriorityRegistry",
     "EnergyMarket",
     "ClearingHouse",
+    "SurplusAuction",
+    "Interconnection",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
@@ -222,6 +224,7 @@ FIGURES: Mapping[str, Any] = {
     "maxPriceAge": 10**9,
     "emergencyCreditWh": 1_000,
     "maxRequestWh": 50_000,
+    "minBond": 5_000_000,
 }
 """Constructor arguments by name."""
 

@@ -10,6 +10,7 @@ import {
   erc20PermitAbi,
   errorsAbi,
   gridTokenAbi,
+  interconnectionAbi,
   meterLedgerAbi,
   meterRegistryAbi,
   oracleQuorumAbi,
@@ -18,6 +19,7 @@ import {
   powerCoinDeskAbi,
   priorityRegistryAbi,
   realTimePoolAbi,
+  surplusAuctionAbi,
   tariffBookAbi,
 } from "./abis";
 import type { ServiceConfig } from "../api/types";
@@ -38,6 +40,8 @@ export const ABIS = {
   ClearingHouse: [...clearingHouseAbi, ...errorsAbi],
   DayAheadMarket: [...dayAheadMarketAbi, ...errorsAbi],
   RealTimePool: [...realTimePoolAbi, ...errorsAbi],
+  SurplusAuction: [...surplusAuctionAbi, ...errorsAbi],
+  Interconnection: [...interconnectionAbi, ...errorsAbi],
   Stablecoin: [...erc20PermitAbi, ...errorsAbi],
 } as const;
 

@@ -15,6 +15,8 @@ import { ApiError } from "../api/client";
 import { errorsAbi } from "./abis";
 import { marketSentences } from "./sentences/market";
 import { marketsSentences } from "./sentences/markets";
+import { auctionSentences } from "./sentences/auction";
+import { interconnectionSentences } from "./sentences/interconnection";
 import { meteringSentences } from "./sentences/metering";
 import { prioritySentences } from "./sentences/priority";
 import { standardSentences } from "./sentences/standard";
@@ -22,6 +24,8 @@ import { standardSentences } from "./sentences/standard";
 const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...marketSentences,
   ...marketsSentences,
+  ...auctionSentences,
+  ...interconnectionSentences,
   ...meteringSentences,
   ...prioritySentences,
   ...standardSentences,

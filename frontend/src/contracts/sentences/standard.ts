@@ -63,6 +63,7 @@ export const standardSentences = {
   InvalidAccountNonce: () => "The permission was used already. Sign a new one.",
   InvalidShortString: () => "A name in the contract is too long.",
   StringTooLong: () => "A name in the contract is too long.",
+  SafeCastOverflowedIntDowncast: () => "A number is too large.",
   SafeCastOverflowedIntToUint: () => "A number is negative where it must not be.",
   SafeCastOverflowedUintDowncast: () => "A number is too large.",
 } satisfies Sentences;
