@@ -4,6 +4,7 @@ import { NavLink, Outlet, useLocation } from "react-router-dom";
 import { useHealth } from "../api/queries";
 import { useLiveState } from "../live/LiveProvider";
 import { TransactionTray } from "../transactions/Tray";
+import { tabsOf } from "../pages/market/tabs";
 import { Icon, type IconName } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
 import { viewerZone } from "../units/time";
@@ -16,6 +17,7 @@ import { ThemeToggle } from "./ThemeToggle";
 const PAGES: { to: string; label: string; icon: IconName }[] = [
   { to: "/", label: "Home", icon: "home" },
   { to: "/resident", label: "Resident", icon: "person" },
+  { to: "/market", label: "Market", icon: "scales" },
   { to: "/authority", label: "Authority", icon: "list" },
   { to: "/operator", label: "Operator", icon: "sliders" },
   { to: "/audit", label: "Audit", icon: "shield" },
@@ -24,7 +26,7 @@ const PAGES: { to: string; label: string; icon: IconName }[] = [
 const LIVE_TEXT = { connecting: "connecting", live: "live", reconnecting: "reconnecting" } as const;
 
 export function Layout() {
-  const { chain } = useService();
+  const { chain, config } = useService();
   const { pathname } = useLocation();
   return (
     <div className="frame">
@@ -35,7 +37,7 @@ export function Layout() {
           Ohmstead
         </NavLink>
         <nav className="nav" aria-label="Pages">
-          {PAGES.map((page) => (
+          {PAGES.filter(({ to }) => to !== "/market" || tabsOf(config).length > 0).map((page) => (
             <NavLink key={page.to} to={page.to} end={page.to === "/"} className="nav__link" data-testid={`nav-${page.label.toLowerCase()}`}>
               <Icon name={page.icon} />
               <span>{page.label}</span>

@@ -6,6 +6,7 @@ import { Layout } from "./Layout";
 
 // What most visits do not open is loaded when it is.
 const ResidentPage = lazy(async () => ({ default: (await import("../pages/resident/ResidentPage")).ResidentPage }));
+const MarketPage = lazy(async () => ({ default: (await import("../pages/market/MarketPage")).MarketPage }));
 const AuthorityPage = lazy(async () => ({ default: (await import("../pages/authority/AuthorityPage")).AuthorityPage }));
 const OperatorPage = lazy(async () => ({ default: (await import("../pages/operator/OperatorPage")).OperatorPage }));
 const AuditPage = lazy(async () => ({ default: (await import("../pages/audit/AuditPage")).AuditPage }));
@@ -16,6 +17,7 @@ export function Pages() {
       <Route element={<Layout />}>
         <Route index element={<HomePage />} />
         <Route path="resident/*" element={<ResidentPage />} />
+        <Route path="market/*" element={<MarketPage />} />
         <Route path="authority" element={<AuthorityPage />} />
         <Route path="operator" element={<OperatorPage />} />
         <Route path="audit/:slot?" element={<AuditPage />} />
