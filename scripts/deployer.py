@@ -40,6 +40,8 @@ ORDER = (
     "ClearingHouse",
     "SurplusAuction",
     "Interconnection",
+    "RealTimePool",
+    "DayAheadMarket",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -144,11 +146,14 @@ class Deployer:
             arguments = self._container(name).constructor.encode_input(
                 *self._constructor_arguments(name)
             )
-            compiled[name] = instance.address, Source(
-                standard_json,
-                f"v{version}",
-                f"{contract_type.source_id}:{contract_type.name}",
-                bytes(arguments),
+            compiled[name] = (
+                instance.address,
+                Source(
+                    standard_json,
+                    f"v{version}",
+                    f"{contract_type.source_id}:{contract_type.name}",
+                    bytes(arguments),
+                ),
             )
         return compiled
 
@@ -197,7 +202,7 @@ class Deployer:
 
     def _constructor_arguments(self, name: str) -> Sequence[Any]:
         """What the contract's constructor takes, from the plan and the contracts before it."""
-        of, figures = self._address, self.plan.parameters
+        of, figures, markets = self._address, self.plan.parameters, self.plan.markets
         rate, prices, feed = self.plan.ether_rate, self.plan.prices, self.plan.feed
         manager = self._address("AccessManager")
         arguments: dict[str, Callable[[], Sequence[Any]]] = {
@@ -250,6 +255,21 @@ class Deployer:
                 of("PriorityRegistry"), figures.auction_min_bond_micro_inr,
             ],
             "Interconnection": lambda: [of("ClearingHouse")],
+            "RealTimePool": lambda: [
+                manager, of("MeterRegistry"), of("MeterLedger"), of("ClearingHouse"),
+                markets.report_seconds,
+                (
+                    markets.min_micro_inr_per_kwh, markets.max_micro_inr_per_kwh,
+                    markets.buyback_micro_inr_per_kwh, markets.retail_micro_inr_per_kwh,
+                ),
+            ],
+            "DayAheadMarket": lambda: [
+                manager, of("ClearingHouse"), of("RealTimePool"), figures.slot_seconds,
+                (
+                    markets.tick_micro_inr_per_kwh, markets.tick_count, markets.gate_seconds,
+                    markets.horizon_seconds, markets.min_order_wh,
+                ),
+            ],
         }  # fmt: skip
         return arguments[name]()
 
@@ -318,7 +338,7 @@ class Deployer:
     # ---- figures ------------------------------------------------------------------------------
 
     def _configure(self) -> None:
-        """What constructors could not set: signers, inventory, advance limit, tariffs."""
+        """What constructors could not set: signers, inventory, limits, links, tariffs."""
         quorum, ledger = self._contracts["OracleQuorum"], self._contracts["MeterLedger"]
         signers = self.holders.signers_ascending()
         if list(quorum.signers()) != signers or quorum.threshold() != self.holders.threshold:
@@ -328,6 +348,9 @@ class Deployer:
         limit_wh = self.plan.parameters.advance_limit_wh
         if ledger.advanceLimitWh() != limit_wh:
             self._call("advance limit set", ledger.setAdvanceLimit, limit_wh)
+        pool = self._contracts["RealTimePool"]
+        if pool.dayAhead() != self._address("DayAheadMarket"):
+            self._call("day-ahead market set", pool.setDayAhead, self._address("DayAheadMarket"))
         self._load_tariffs()
 
     def _load_tariffs(self) -> None:

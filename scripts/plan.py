@@ -154,6 +154,44 @@ class Parameters(_Strict):
     tariffs: tuple[Annotated[str, AfterValidator(_tariff)], ...] = ("kseb-domestic-2022-23",)
 
 
+class Markets(_Strict):
+    """The day-ahead market and the pool: ticks, times, and the main grid's prices at the start."""
+
+    tick_micro_inr_per_kwh: Positive = 50_000
+    tick_count: Annotated[int, Field(gt=0, le=1_000)] = 600
+    gate_seconds: Annotated[int, Field(ge=0, lt=2**32)] = 3_600
+    horizon_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 2 * 86_400
+    min_order_wh: Annotated[int, Field(gt=0, lt=2**31)] = 10
+    report_seconds: Positive = 3_600
+    buyback_micro_inr_per_kwh: Annotated[int, Field(ge=0, lt=2**32)] = 3_000_000
+    retail_micro_inr_per_kwh: Annotated[int, Field(ge=0, lt=2**32)] = 7_000_000
+    min_micro_inr_per_kwh: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    max_micro_inr_per_kwh: Annotated[int, Field(ge=0, lt=2**32)] = 30_000_000
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        figures = (
+            self.min_micro_inr_per_kwh,
+            self.buyback_micro_inr_per_kwh,
+            self.retail_micro_inr_per_kwh,
+            self.max_micro_inr_per_kwh,
+        )
+        if list(figures) != sorted(figures):
+            raise ValueError(
+                "must be min <= buyback <= retail <= max (micro_inr_per_kwh), but are "
+                + ", ".join(f"{figure:,}" for figure in figures)
+            )
+        if self.tick_micro_inr_per_kwh * self.tick_count >= 2**32:
+            raise ValueError(
+                "tick_count: the last tick would cost 2^32 micro-rupees or more; take fewer ticks"
+            )
+        if self.horizon_seconds <= self.gate_seconds:
+            raise ValueError(
+                "horizon_seconds: must exceed gate_seconds, or no order is taken"
+            )
+        return self
+
+
 class Plan(_Strict):
     """Roles, figures and the stablecoin, if any, of one deployment."""
 
@@ -161,6 +199,7 @@ class Plan(_Strict):
     parameters: Parameters = Parameters()
     ether_rate: EtherRate = EtherRate()
     prices: Prices = Prices()
+    markets: Markets = Markets()
     feed: Feed = Feed()
     stablecoin: Stablecoin | None = None
 
@@ -233,4 +272,8 @@ def local_plan(signers: list[str], slot_seconds: int) -> Plan:
         # A demo is left alone for weeks and must still take a newcomer's ether the day after.
         ether_rate=EtherRate(min_interval_seconds=0, max_age_seconds=180 * 86_400),
         prices=Prices(max_age_seconds=180 * 86_400),
+        # Orders until two slots before the slot begins: a newcomer sees one cleared and settled.
+        markets=Markets(
+            gate_seconds=2 * slot_seconds, horizon_seconds=40 * slot_seconds, report_seconds=60
+        ),
     )

@@ -101,6 +101,12 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "pause": Role.PAUSER,
         "unpause": Role.PAUSER,
     },
+    "RealTimePool": {"setGridPrices": Role.OPERATOR, "setDayAhead": Role.ADMIN},
+    "DayAheadMarket": {
+        "deliver": Role.CLEARING,
+        "pause": Role.PAUSER,
+        "unpause": Role.PAUSER,
+    },
 }
 """Contract -> function -> role. ADMIN's functions are listed too, so that the table is whole."""
 
@@ -108,7 +114,7 @@ CONTRACT_ROLES: Mapping[Role, tuple[str, ...]] = {
     Role.DESK: ("PowerCoinDesk",),
     Role.LEDGER: ("MeterLedger",),
     Role.MARKET: ("EnergyMarket",),
-    Role.CLEARING: ("SurplusAuction", "Interconnection"),
+    Role.CLEARING: ("SurplusAuction", "Interconnection", "RealTimePool", "DayAheadMarket"),
 }
 """Roles held by contracts. CERTIFICATE has no holder until a certificate contract is deployed."""
 

@@ -8,8 +8,8 @@ import {MeterId} from "../Types.sol";
 /// t = 1..tickCount. Members of the real-time pool place orders until the slot's gate closes, `gateSeconds` before it
 /// begins, and cancel until then. After that anybody clears the slot (`clear`), in O(ticks) however many orders there
 /// are, and claims orders (`claim`). Result and shares are those of backend.market (uniform_price, proration):
-/// the most energy that can trade, at one price; better orders are filled whole; of the longer side the orders exactly at
-/// the price share in proportion, by running sums in the order in which they are claimed.
+/// the most energy that can trade, at one price; better orders are filled whole; of the longer side the orders exactly
+/// at the price share in proportion, by running sums in the order in which they are claimed.
 ///
 /// A bid locks its cost at its limit, rounded up; an offer locks a bond, its energy at the main grid's retail price,
 /// rounded up: the most that a shortfall of it can cost. Claiming pays the buyer's cost (up) and the seller's proceeds
@@ -166,15 +166,16 @@ interface IDayAheadMarket {
     /// @notice Cancels own orders until the gate closes, and unlocks what they had locked. Never paused.
     function cancel(uint256[] calldata orderIds) external;
     /// @notice Clears a slot whose gate has closed. Permissionless. Gas: see forge-test/snapshots/markets.json.
-    /// @param maxTicks ticks to read in this call; a walk that needs more goes on with the next call, to the same result
+    /// @param maxTicks ticks to read in this call; a longer walk goes on with the next call, to the same result
     /// @return done whether the slot is cleared now
     function clear(uint64 slot, uint256 maxTicks) external returns (bool done);
     /// @notice Fills orders of cleared slots and pays them. Permissionless; what is no longer open is left as it is.
     /// Sharing at the price runs in the order of claims: by ascending number it gives backend.market's figures, any
     /// other order differs by less than 1 Wh an order.
     function claim(uint256[] calldata orderIds) external;
-    /// @notice Claims what the meter has open in the slots after `afterSlot` up to `throughSlot`, adds up what it traded
-    /// there, passes the bonds' locks to the caller, and forgets it: every position is delivered once. Role: CLEARING.
+    /// @notice Claims what the meter has open in the slots after `afterSlot` up to `throughSlot`, adds up what it
+    /// traded there, passes the bonds' locks to the caller, and forgets it: every position is delivered once.
+    /// Role: CLEARING.
     /// @return positionWh sold less bought
     function deliver(MeterId meter, uint64 afterSlot, uint64 throughSlot)
         external

@@ -104,8 +104,8 @@ interface IMeterRegistry {
     /// @param codeSignature by the code: EIP-712 Claim(uint32 meter,address wallet,uint32 subscription) in the
     /// domain "Ohmstead MeterRegistry", version "1" (see eip712Domain)
     function claim(MeterId meter, BillingMode mode, bytes calldata codeSignature) external;
-    /// @notice The holder switches between Prepaid, Billed and Market, from the next settlement. Refused while a change is
-    /// pending, so that nobody can put one off by asking for another.
+    /// @notice The holder switches between Prepaid, Billed and Market, from the next settlement. Refused while a change
+    /// is pending, so that nobody can put one off by asking for another.
     function setBillingMode(MeterId meter, BillingMode mode) external;
     /// @notice The holder moves out and answers up to the first settlement of the slot now running or a later one.
     /// A change that is still pending is dropped.

@@ -8,8 +8,8 @@ import {EntityKind, Leaf, MeterId} from "../Types.sol";
 /// a slot is what it supplied less what it drew, by its own registers, less what it had sold ahead plus what it had
 /// bought ahead: a surplus is sold in the pool, a shortfall bought in it.
 ///
-/// With R = supply / demand of the slot and the main grid's buy-back price l_s and retail price l_b, prices are those of
-/// backend.market.real_time_pool: R = 0 gives l_b for both; 0 < R < 1 gives p_sell = l_s l_b / ((l_b - l_s) R + l_s)
+/// With R = supply / demand of the slot and the main grid's buy-back price l_s and retail price l_b, prices are those
+/// of backend.market.real_time_pool: R = 0 gives l_b for both; 0 < R < 1 gives p_sell = l_s l_b / ((l_b - l_s) R + l_s)
 /// and p_buy = p_sell R + l_b (1 - R); R >= 1 gives l_s for both. What buyers pay is what sellers and the main
 /// grid get, exactly; the operator's account at the ClearingHouse stands for the main grid.
 ///
@@ -136,8 +136,8 @@ interface IRealTimePool {
     function join(MeterId meter) external;
     /// @notice Lets go of a member whose terms have ended, once everything up to their end is reported and no position
     /// of it is left. Permissionless.
-    function leave(MeterId meter) external;
-    /// @notice Reports members' registers at a committed slot. Who is reported already is left as it is. Permissionless.
+    function depart(MeterId meter) external;
+    /// @notice Reports members' registers at a committed slot. Who is reported already stays so. Permissionless.
     /// @param leaves, proof, flags as in IMeterLedger.settleMany
     function report(uint64 slot, Leaf[] calldata leaves, bytes32[3][] calldata proof, bytes calldata flags) external;
     /// @notice Counts members without a reading of the slot: those whose terms ended before it, with their last

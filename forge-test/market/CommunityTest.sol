@@ -58,8 +58,8 @@ abstract contract CommunityTest is MoneyTest {
     address private _code;
 
     /// Registered meters, ascending, and what their devices count.
-    MeterId[] private _meters;
-    EntityKind[] private _kinds;
+    MeterId[] internal _meters;
+    EntityKind[] internal _kinds;
     mapping(MeterId meter => uint256) private _counted;
 
     function setUp() public virtual override {
@@ -184,7 +184,7 @@ abstract contract CommunityTest is MoneyTest {
         ledger.settle(slot, leaves[index], proof, path);
     }
 
-    function _leaves() private view returns (Leaf[] memory leaves) {
+    function _leaves() internal view returns (Leaf[] memory leaves) {
         leaves = new Leaf[](_meters.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
             leaves[i] = Leaf(_meters[i], Registers.wrap(_counted[_meters[i]]), keccak256(abi.encode(_meters[i])));

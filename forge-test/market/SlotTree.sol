@@ -59,4 +59,44 @@ library SlotTree {
             siblings[i] = found[i];
         }
     }
+
+    /// What SumTree.multiRoot takes for the leaves at `indices`, which ascend.
+    function multiproof(SumTree.Node[] memory level, uint256[] memory indices)
+        internal
+        pure
+        returns (bytes32[3][] memory siblings, bytes memory flags)
+    {
+        bytes32[3][] memory found = new bytes32[3][](indices.length * 32);
+        bytes memory steps = new bytes(indices.length * 8);
+        uint256 count;
+        uint256 step;
+        for (; level.length > 1; level = above(level)) {
+            uint256 kept;
+            for (uint256 i = 0; i < indices.length; ++i) {
+                uint256 index = indices[i];
+                uint256 flag;
+                if (index ^ 1 < level.length) {
+                    if (i + 1 < indices.length && indices[i + 1] == index ^ 1) {
+                        flag = 3;
+                        ++i;
+                    } else {
+                        SumTree.Node memory node = level[index ^ 1];
+                        found[count++] = [node.hash, bytes32(node.lo), bytes32(node.hi)];
+                        flag = 1 + (index & 1);
+                    }
+                }
+                steps[step >> 2] |= bytes1(uint8(flag << ((step & 3) << 1)));
+                ++step;
+                indices[kept++] = index / 2;
+            }
+            assembly ("memory-safe") {
+                mstore(indices, kept)
+            }
+        }
+        assembly ("memory-safe") {
+            mstore(found, count)
+            mstore(steps, shr(2, add(step, 3)))
+        }
+        return (found, steps);
+    }
 }

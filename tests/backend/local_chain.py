@@ -45,6 +45,8 @@ NAMES = (
     "ClearingHouse",
     "SurplusAuction",
     "Interconnection",
+    "RealTimePool",
+    "DayAheadMarket",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
@@ -208,6 +210,9 @@ def send(rpc: RpcClient, sender: int | str, call: Call[Any], value: int = 0) -> 
 
 
 FIGURES: Mapping[str, Any] = {
+    "secondsToReport": 60,
+    "gridPrices": (0, 30_000_000, 3_000_000, 7_000_000),
+    "rules": (50_000, 600, 30, 3_600, 10),
     "firstBacker": development_account(OPERATOR).address,
     "initialAdmin": development_account(DEPLOYER).address,
     "issuer": development_account(OPERATOR).address,
@@ -331,6 +336,8 @@ def _wire(rpc: RpcClient, deployment: Deployment, signers: Sequence[str], thresh
     send(rpc, DEPLOYER, quorum.call("setSigners", list(signers), threshold))
     ledger = Contract(deployment["MeterLedger"])
     send(rpc, DEPLOYER, ledger.call("setInventory", deployment["EnergyMarket"].address))
+    pool = Contract(deployment["RealTimePool"])
+    send(rpc, DEPLOYER, pool.call("setDayAhead", deployment["DayAheadMarket"].address))
 
 
 def document_of(deployment: Deployment) -> dict[str, Any]:

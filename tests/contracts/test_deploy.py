@@ -242,7 +242,7 @@ def test_an_interrupted_run_goes_on_without_sending_anything_twice(
             interruptions += 1
     # The contracts; then roles, signers, inventory, advance limit, tariff, hand-over.
     assert interruptions >= len(ORDER)
-    assert accounts[development.DEPLOYER].nonce - before == len(ORDER) + 6
+    assert accounts[development.DEPLOYER].nonce - before == len(ORDER) + 7
     assert set(deployment.contracts) == set(ORDER)
 
 
