@@ -140,7 +140,7 @@ def to_document(message: Message) -> dict[str, Any]:
     """A message as JSON's types."""
     if isinstance(message, Observed):
         return {"kind": "observed"} | _observed(message)
-    head = {"round": message.round_id, "sender": message.sender}
+    head: dict[str, Any] = {"round": message.round_id, "sender": message.sender}
     if isinstance(message, Decided):
         seen = [_observed(o) for o in message.observations]
         return {
@@ -259,7 +259,7 @@ def _read_votes(document: Mapping[str, Any], field: str) -> Votes:
     votes = document.get(field)
     if not isinstance(votes, dict):
         raise MessageError(f"{field}: must be an object")
-    signatures = []
+    signatures: list[tuple[int, bytes]] = []
     for pair in votes.get("signatures") or ():
         if not isinstance(pair, list) or len(pair) != 2 or len(signatures) >= MAX_NODES:
             raise MessageError(f"{field}: signatures must be [sender, hex], at most {MAX_NODES}")
