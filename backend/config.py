@@ -128,6 +128,21 @@ class Settings(BaseModel):
     settle_every_slots: int = Field(1, ge=1)
     """Settlement after every n-th slot."""
 
+    price_round_s: int = Field(15, ge=1, le=86_400)
+    """How often the oracle nodes agree on a price, where the deployment has a price feed."""
+    price_patience_s: float = Field(2.0, gt=0, le=600)
+    """How long the leader of a price round has before another node leads."""
+    price_tolerance_bps: int = Field(1_000, ge=1, le=10_000)
+    """How far a round's median may be from a node's own price, in 0.01 %."""
+    price_base_micro_inr: int = Field(6_000_000, ge=0, le=1_000_000_000)
+    """The local formula's price of a kWh at 5 kW of demand and of sun, micro-rupees."""
+    price_grid_import_micro_inr: int = Field(7_000_000, ge=0, lt=2**32)
+    """What the main grid charges for a kWh, micro-rupees."""
+    price_grid_export_micro_inr: int = Field(3_000_000, ge=0, lt=2**32)
+    """What the main grid pays for a kWh, micro-rupees."""
+    price_stability_permille: int = Field(1_000, ge=0, le=1_000_000)
+    """Weight of staying near recent prices, in thousandths of the slope of demand."""
+
     session_hours: int = Field(12, ge=1, le=24 * 30)
     """How long a wallet's sign-in holds."""
     auth_requests_per_minute: int = Field(30, ge=1)
@@ -210,6 +225,12 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join(_line(item, where) for item in error.errors())) from None
+    if settings.price_grid_export_micro_inr > settings.price_grid_import_micro_inr:
+        raise ConfigError(
+            f"OHMSTEAD_PRICE_GRID_EXPORT_MICRO_INR={settings.price_grid_export_micro_inr} is above "
+            f"OHMSTEAD_PRICE_GRID_IMPORT_MICRO_INR={settings.price_grid_import_micro_inr}: the "
+            "main grid pays no more for a kWh than it charges; lower one or raise the other"
+        )
     if (settings.blynk_auth_token is None) != (settings.blynk_board is None):
         raise ConfigError(
             "OHMSTEAD_BLYNK_AUTH_TOKEN and OHMSTEAD_BLYNK_BOARD go together, as the token opens "

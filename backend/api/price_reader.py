@@ -16,7 +16,8 @@ _ROUNDED_S = 300.0  # how long the market's limits, which change by a vote, are 
 
 def read_price(chain: ChainContext, now_s: float) -> schemas.Price:
     """What a kWh and an ether are worth. Raises NodeUnreachableError."""
-    calls: list[Call[Any]] = [chain.clients.price.prices(), chain.clients.desk.ether_rate()]
+    source = chain.views.price_source()
+    calls: list[Call[Any]] = [source.prices(), chain.clients.desk.ether_rate()]
     prices, rate = chain.views.ask_many(calls)
     limits = chain.views.ask(chain.clients.market.parameters(), max_age_s=_ROUNDED_S)
     return schemas.Price(

@@ -17,6 +17,8 @@ from backend.chain.types import (
     BillingMode,
     Commitment,
     EtherRate,
+    FeedRound,
+    FeedSettings,
     MarketParameters,
     Meter,
     Override,
@@ -263,6 +265,10 @@ class EnergyMarketClient:
         """The running request of a switch; 0 = none."""
         return self.contract.call("openRequestOf", switch_id)
 
+    def price_source(self) -> Call[str]:
+        """Address of the contract that the prices come from."""
+        return self.contract.call("priceSource")
+
     def parameters(self) -> Call[MarketParameters]:
         """The market's limits."""
         return _as(self.contract.call("parameters"), lambda v: MarketParameters(*v))
@@ -308,6 +314,32 @@ class PriceClient:
     def prices(self) -> Call[Prices]:
         """The current prices."""
         return _as(self.contract.call("prices"), lambda v: Prices(*v))
+
+
+class PriceFeedClient(PriceClient):
+    """IQuorumPriceFeed."""
+
+    def submit_round(
+        self, round_id: int, observations: Sequence[tuple[int, int, bytes]]
+    ) -> Call[None]:
+        """Puts a round into force; observations are (price, observed at, signature), ascending."""
+        return self.contract.call("submitRound", round_id, list(observations))
+
+    def latest(self) -> Call[FeedRound]:
+        """The last round."""
+        return _struct(self.contract.call("latest"), FeedRound)
+
+    def settings(self) -> Call[FeedSettings]:
+        """What rounds are held to."""
+        return _struct(self.contract.call("settings"), FeedSettings)
+
+    def feed(self) -> Call[int]:
+        """The feed's number, which is signed with every observation."""
+        return self.contract.call("FEED")
+
+    def observation_digest(self, round_id: int, price: int, observed_at: int) -> Call[bytes]:
+        """The digest price nodes sign, by the contract itself."""
+        return self.contract.call("observationDigest", round_id, price, observed_at)
 
 
 class CoinDeskClient:
@@ -360,6 +392,9 @@ class Clients:
         self.market = EnergyMarketClient(contracts["EnergyMarket"])
         self.tariff = TariffBookClient(contracts["TariffBook"])
         self.price = PriceClient(contracts["PostedPrice"])
+        self.feed: PriceFeedClient | None = None
+        if "QuorumPriceFeed" in contracts.deployment.contracts:
+            self.feed = PriceFeedClient(contracts["QuorumPriceFeed"])
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])
         self.access = AccessClient(contracts["AccessManager"])

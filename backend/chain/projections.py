@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
 from backend.chain.types import ZERO_ADDRESS, BillingMode, Reason
-from backend.telemetry import commands, events, slots, terms
+from backend.telemetry import commands, events, prices, slots, terms
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.slots import SlotState
 
@@ -88,6 +88,25 @@ def store_debt(connection: sa.Connection, event: ChainEvent) -> None:
     slots.set_debt(connection, event.args["meter"], integer(event.args["debtWh"]))
 
 
+@projections.on("QuorumPriceFeed", "PriceRoundAccepted")
+def store_price(connection: sa.Connection, event: ChainEvent) -> None:
+    """A price round is in force."""
+    args = event.args
+    prices.accept(
+        connection,
+        prices.Acceptance(
+            round_id=integer(args["round"]),
+            median=integer(args["median"]),
+            price=integer(args["buyPrice"]),
+            sell_price=integer(args["sellPrice"]),
+            observed_at=integer(args["observedAt"]),
+            block=event.block,
+            at=event.timestamp,
+            tx_hash=event.tx_hash,
+        ),
+    )
+
+
 _TERMS_EVENTS = (
     "MeterRegistered",
     "MeterClaimed",
@@ -128,6 +147,7 @@ def forget(connection: sa.Connection, block: int) -> None:
     commands.forget_after(connection, block)
     commands.unreport_after(connection)
     slots.uncommit_after(connection, block)
+    prices.forget_after(connection, block)
     slots.forget_settlements_after(connection, block)
     terms.clear(connection)
     for event in events.in_order(connection, "MeterRegistry", _TERMS_EVENTS):

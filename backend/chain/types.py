@@ -170,6 +170,28 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedRound:
+    """The last round of the price feed; `round` 0 = none yet. Micro-rupees per kWh."""
+
+    round: int
+    observed_at: int
+    price: int
+    median: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSettings:
+    """What price rounds are held to on chain. Micro-rupees per kWh, seconds, shares."""
+
+    min_price: int
+    max_price: int
+    max_age: int
+    max_skew: int
+    max_step_ppm: int
+    sell_share_bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class EtherRate:
     """Micro-rupees per ether, posted at `updated_at`."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from backend.chain.clients import Clients
-from backend.chain.contracts import Call, ContractSet
+from backend.chain.clients import Clients, PriceClient
+from backend.chain.contracts import Call, Contract, ContractSet
 from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError
 from backend.chain.types import (
     BatteryState,
@@ -114,8 +115,20 @@ class ChainViews:
     # ---- named views ---------------------------------------------------------------------------
 
     def prices(self) -> Prices:
-        """The posted prices."""
-        return self.ask(self._clients.price.prices())
+        """The prices in force."""
+        return self.ask(self.price_source().prices())
+
+    def price_source(self) -> PriceClient:
+        """Where the market takes its prices from: posted, the feed, or another contract."""
+        clients = self._clients
+        if clients.feed is None:  # a deployment from before there was one
+            return clients.price
+        address = self.ask(clients.market.price_source())
+        for known in (clients.price, clients.feed):
+            if known.contract.address.lower() == address.lower():
+                return known
+        posted = self._contracts.deployment["PostedPrice"]
+        return PriceClient(Contract(dataclasses.replace(posted, address=address)))
 
     def ether_rate(self) -> EtherRate:
         """The posted ether rate."""

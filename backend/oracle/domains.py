@@ -12,15 +12,18 @@ from backend.oracle.digests import SigningDomain
 
 @dataclass(frozen=True, slots=True)
 class SigningDomains:
-    """Where signatures about slots and about batteries count."""
+    """Where signatures about slots, batteries and prices count; `feed` None: there is no feed."""
 
     ledger: SigningDomain
     priority: SigningDomain
+    feed: SigningDomain | None = None
 
 
 def read_domains(rpc: RpcClient, contracts: ContractSet) -> SigningDomains:
-    """Asks both contracts (ERC-5267). Raises NodeUnreachableError or RpcError."""
-    names = ("MeterLedger", "PriorityRegistry")
+    """Asks the contracts (ERC-5267). Raises NodeUnreachableError or RpcError."""
+    names = ["MeterLedger", "PriorityRegistry"]
+    if "QuorumPriceFeed" in contracts.deployment.contracts:
+        names.append("QuorumPriceFeed")
     calls: list[Call[Any]] = [contracts[name].call("eip712Domain") for name in names]
     domains = []
     for call, answer in zip(calls, rpc.batch([c.request() for c in calls]), strict=True):

@@ -32,11 +32,16 @@ def effect_checks(clients: Clients) -> Mapping[str, EffectCheck]:
             lambda state: state.observed_at >= observed_at,
         )
 
+    def price(row: OutboxRow) -> Check:
+        round_id, feed = _numbers(row)[0], clients.feed
+        assert feed is not None  # else nothing would have written the row
+        return feed.latest(), lambda latest: latest.round >= round_id
+
     def finish(row: OutboxRow) -> Check:
         request = clients.market.request(_numbers(row)[0])
         return request, lambda found: found.state is RequestState.FINISHED
 
-    return {"commit": commit, "battery": battery, "finish": finish}
+    return {"commit": commit, "battery": battery, "finish": finish, "price": price}
 
 
 def _numbers(row: OutboxRow) -> list[int]:

@@ -23,6 +23,7 @@ from backend.oracle.digests import (
 )
 from backend.oracle.domains import SigningDomains, read_domains
 from backend.oracle.facts import ChainFacts
+from backend.oracle.price_view import PriceView
 from backend.oracle.proposal import SlotProposal
 from backend.oracle.signed_state import SignedState
 
@@ -47,6 +48,7 @@ class OracleNode:
         state: SignedState,
         battery_nodes: Mapping[int, int],
         clock_now: Callable[[], float] = time.time,
+        view: PriceView | None = None,
     ) -> None:
         self._account = account
         self._chain = chain
@@ -54,6 +56,7 @@ class OracleNode:
         self._state = state
         self._battery_nodes = battery_nodes
         self._now = clock_now
+        self._view = view
         self._clock = SlotClock(chain.deployment.slot_seconds)
         self._facts = ChainFacts(chain.rpc, chain.contracts)
         self._domains: SigningDomains | None = None
@@ -102,6 +105,9 @@ class OracleNode:
                 raise Refusal("second_root", f"another root is signed for slot {commitment.slot}")
             else:
                 check_slot(proposal, self._checks(dict(self._as_proposed(proposal))))
+            if self._view is not None:
+                totals = (commitment.totals_lo, commitment.totals_hi)
+                self._view.note_slot(commitment.slot, *totals)
             digest = slot_digest(self._read_domains().ledger, commitment, epoch)
             return sign(self._account, digest)
 
@@ -113,6 +119,8 @@ class OracleNode:
             self._facts.refresh()
             check_battery(report, node, frames, self._checks(self._state.registers))
             self._remember_battery(report)
+            if self._view is not None:
+                self._view.note_charge(report.battery, report.soc_bps)
             digest = battery_digest(self._read_domains().priority, report, epoch)
             return sign(self._account, digest)
 

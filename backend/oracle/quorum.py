@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as FuturesTimeoutError
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 from eth_account.signers.local import LocalAccount
@@ -128,6 +129,31 @@ class QuorumClient:
             except (requests.RequestException, ValueError, KeyError, TypeError) as error:
                 log.warning("oracle node %s: %s", url, error)
         raise QuorumError(f"no oracle node remembers slot {slot}", {}, impossible=False)
+
+    def price_reports(self, after: int) -> list[dict[str, Any]]:
+        """What every node that answers knows of price rounds above `after`.
+
+        A report is one node's word: its own price and terms, and the round's decision if it knows
+        one. `signer` is who answered there, which a decision's signatures do not depend on.
+        """
+        path, body = "/v1/price/rounds", json.dumps({"after": after}).encode()
+        header = "Ohmstead 0x" + sign(self._relayer, request_digest(path, body)).hex()
+
+        def ask(url: str) -> list[dict[str, Any]]:
+            try:
+                headers = {"Authorization": header, "Content-Type": "application/json"}
+                response = self._session().post(
+                    url + path, data=body, headers=headers, timeout=self._timeout_s
+                )
+                if response.status_code == 404:  # a node without a part in price rounds
+                    return []
+                response.raise_for_status()
+                return [dict(report) for report in response.json()["rounds"]]
+            except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+                log.debug("price reports of %s: %s", url, error)
+                return []
+
+        return [report for found in self._pool.map(ask, self._urls) for report in found]
 
     def states(self) -> list[SignerState]:
         """Every node as last seen; `look` asks them now."""

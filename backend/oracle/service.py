@@ -23,6 +23,7 @@ from backend.oracle.battery import BatteryReporter
 from backend.oracle.closer import SlotCloser
 from backend.oracle.dispatch import RelayDispatcher
 from backend.oracle.effects import effect_checks
+from backend.oracle.prices import PriceCollector
 from backend.oracle.quorum import QuorumClient, QuorumError, SignerState
 from backend.oracle.salts import read_salt_key
 from backend.oracle.settlement import Settler
@@ -83,10 +84,12 @@ class OracleStatus:
 
 
 class OracleService:
-    """Closer, sender, follower, battery reporter, relay dispatcher, settlement and upkeep.
+    """Closer, sender, follower, battery reporter, price collector, relay dispatcher, settlement
+    and upkeep.
 
     Args:
-        settings: keys_dir, signer_urls, close_grace_s, confirmations, settle_every_slots
+        settings: keys_dir, signer_urls, close_grace_s, confirmations, settle_every_slots,
+            price_round_s
         store: the telemetry store
         chain: with the relayer's account
     """
@@ -135,6 +138,13 @@ class OracleService:
         self.settler = Settler(
             store, chain, every_slots=settings.settle_every_slots, wake_sender=wake_sender
         )
+        self.prices = PriceCollector(
+            store,
+            chain,
+            self.quorum,
+            round_s=settings.price_round_s,
+            wake_sender=wake_sender,
+        )
         self.upkeep = Upkeep(store, chain, wake_sender=wake_sender)
         self._upkeep_thread = UpkeepThread(
             self.upkeep.sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
@@ -181,6 +191,7 @@ class OracleService:
             ("battery", self.battery.run),
             ("dispatcher", self.dispatcher.run),
             ("settlement", self._run_settlement),
+            ("prices", self.prices.run),
             ("upkeep", self._upkeep_thread.run),
             ("signers", self._run_signer_watch),
         ]
@@ -224,6 +235,7 @@ class OracleService:
             ("closer", self.closer.last_error),
             ("battery", self.battery.last_error),
             ("dispatcher", self.dispatcher.last_error),
+            ("prices", self.prices.last_error),
             ("sender", sender.last_error),
         ):
             if error is not None:

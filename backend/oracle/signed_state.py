@@ -78,6 +78,20 @@ class SignedState:
                 (battery, observed_at, soc_bps),
             )
 
+    def recall(self, name: str) -> str | None:
+        """A text kept beside what was signed."""
+        found = self._db.execute("SELECT text FROM notes WHERE name = ?", (name,)).fetchone()
+        return found[0] if found else None
+
+    def keep(self, name: str, text: str) -> None:
+        """Keeps a text, replacing what had its name."""
+        with self._lock:
+            self._db.execute(
+                "INSERT INTO notes VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET text = excluded.text",
+                (name, text),
+            )
+
     def close(self) -> None:
         """Closes the file."""
         self._db.close()
@@ -89,4 +103,5 @@ CREATE TABLE IF NOT EXISTS slots
 CREATE TABLE IF NOT EXISTS registers (meter INTEGER PRIMARY KEY, registers BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batteries
     (battery INTEGER PRIMARY KEY, observed_at INTEGER NOT NULL, soc_bps INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, text TEXT NOT NULL);
 """

@@ -3,11 +3,14 @@
     POST /v1/slots      a SlotProposal (application/octet-stream)   -> {"signer", "signature"}
     POST /v1/batteries  {"battery", "soc_bps", "observed_at", "frames": ["<hex>"]} -> the same
     POST /v1/leaves     {"latest_slot", "registers": {"<meter>": "<hex>"}}: what it signed last
+    POST /v1/price/rounds   {"after": <round>}: its prices and the decisions it knows, newer ones
+    POST /v1/price/messages [<message>, ...] of other price nodes (price_messages.py), each signed
     GET  /v1/status     {"signer", "latest_slot"}
 
-A POST carries `Authorization: Ohmstead 0x<signature>` by an account with the chain's RELAYER role.
-It listens on loopback unless told otherwise; put TLS before it when it leaves the machine. Refusals
-are 409 {"error": {"code", "message", "meters"}}; 503: the chain is out of reach, ask again.
+A POST, but for price messages, carries `Authorization: Ohmstead 0x<signature>` by an account with
+the chain's RELAYER role. It listens on loopback unless told otherwise; put TLS before it when it
+leaves the machine. Refusals are 409 {"error": {"code", "message", "meters"}}; 503: the chain is out
+of reach, ask again.
 """
 
 from __future__ import annotations
@@ -22,9 +25,10 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from backend.chain.accounts import load_account, refuse_development_keys
 from backend.chain.context import ChainContext
@@ -36,17 +40,23 @@ from backend.ingest.keyring import Keyring
 from backend.oracle.attestation import Refusal
 from backend.oracle.digests import BatteryReport
 from backend.oracle.node import OracleNode
+from backend.oracle.price_bids import StandingBids
+from backend.oracle.price_messages import MessageError
+from backend.oracle.price_node import PriceNode, PriceSettings
+from backend.oracle.price_transport import PATH, SIGNER_HEADER
+from backend.oracle.price_view import PriceView
 from backend.oracle.proposal import ProposalError, SlotProposal
 from backend.oracle.signed_state import SignedState
 
 log = logging.getLogger(__name__)
 
 _MAX_BODY_BYTES = 128 << 20
+_MAX_MESSAGES_BYTES = 4 << 20
 _NODE_WAIT_S = 60.0
 
 
-def create_signer_app(node: OracleNode) -> Flask:
-    """The node's HTTP interface."""
+def create_signer_app(node: OracleNode, price: PriceNode | None = None) -> Flask:
+    """The node's HTTP interface; without `price` it takes no part in price rounds."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
 
@@ -73,6 +83,9 @@ def create_signer_app(node: OracleNode) -> Flask:
         registers = {str(meter): word.hex() for meter, word in node.registers().items()}
         return jsonify(latest_slot=node.latest_slot(), registers=registers)
 
+    if price is not None:
+        _price_routes(app, node, price)
+
     @app.errorhandler(Refusal)
     def refused(reason: Refusal) -> tuple[Response, int]:
         log.warning("refused: %s: %s", reason.code, reason.message)
@@ -80,7 +93,8 @@ def create_signer_app(node: OracleNode) -> Flask:
         return jsonify(error=error), 401 if reason.code == "unauthorised" else 409
 
     @app.errorhandler(ProposalError)
-    def malformed(error: ProposalError) -> tuple[Response, int]:
+    @app.errorhandler(MessageError)
+    def malformed(error: Exception) -> tuple[Response, int]:
         return jsonify(error={"code": "malformed", "message": str(error), "meters": []}), 400
 
     @app.errorhandler(NodeUnreachableError)
@@ -92,14 +106,35 @@ def create_signer_app(node: OracleNode) -> Flask:
     return app
 
 
-def parse_battery_request(body: bytes) -> tuple[BatteryReport, tuple[bytes, ...]]:
-    """A battery report and its frames; ProposalError names the field that is wrong."""
+def _price_routes(app: Flask, node: OracleNode, price: PriceNode) -> None:
+    @app.post(PATH)
+    def price_messages() -> tuple[str, int, dict[str, str]]:
+        if (request.content_length or 0) > _MAX_MESSAGES_BYTES:
+            raise MessageError(f"at most {_MAX_MESSAGES_BYTES} bytes of messages at once")
+        price.take(request.get_json(force=True, silent=True))
+        return "", 204, {SIGNER_HEADER: node.address}
+
+    @app.post("/v1/price/rounds")
+    def price_rounds() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/price/rounds", body, _signature_header())
+        document = _object(body)
+        return jsonify(rounds=price.reports(_bounded(document, "after", 2**64 - 1)))
+
+
+def _object(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except ValueError:
         raise ProposalError("the body is not JSON") from None
     if not isinstance(document, dict):
         raise ProposalError("the body must be an object")
+    return document
+
+
+def parse_battery_request(body: bytes) -> tuple[BatteryReport, tuple[bytes, ...]]:
+    """A battery report and its frames; ProposalError names the field that is wrong."""
+    document = _object(body)
     battery = _bounded(document, "battery", 2**16 - 1)
     soc_bps = _bounded(document, "soc_bps", 10_000)
     observed_at = _bounded(document, "observed_at", 2**40 - 1)
@@ -142,21 +177,64 @@ def read_battery_nodes(path: Path) -> dict[int, int]:
         raise ConfigError(f'{path} must be {{"<battery id>": <node id>}}: {error}') from None
 
 
-def build_node(settings: Settings, index: int, key_file: Path | None = None) -> OracleNode:
-    """The node `index` of a home. Raises what names the file or setting to mend."""
+def build_parts(
+    settings: Settings, index: int, address: tuple[str, int], key_file: Path | None = None
+) -> tuple[OracleNode, PriceNode | None]:
+    """The node `index` of a home, which listens on `address`, and its part in price rounds where
+    the deployment has a feed. Raises what names the file or setting to mend."""
     rpc = RpcClient(settings.rpc_url)
     chain_id = number(rpc.call("eth_chainId"))
     deployment = load_for_chain(settings.deployments_dir, chain_id)
     path = key_file or settings.keys_dir / f"signer-{index}.json"
     account = load_account(path, os.environ.get("OHMSTEAD_SIGNER_PASSPHRASE"))
     refuse_development_keys({f"signer {index} ({path})": account.address}, chain_id)
-    return OracleNode(
+    state = SignedState(settings.home / "signers" / f"{index}.sqlite")
+    slot_s = deployment.slot_seconds
+    view = PriceView(state, slot_s * settings.time_scale_on(chain_id, slot_s))
+    chain = ChainContext(rpc, deployment)
+    node = OracleNode(
         account,
-        ChainContext(rpc, deployment),
+        chain,
         Keyring(settings.keys_dir / "nodes.json").get,
-        SignedState(settings.home / "signers" / f"{index}.sqlite"),
+        state,
         read_battery_nodes(settings.keys_dir / "batteries.json"),
+        view=view,
     )
+    if chain.clients.feed is None:
+        return node, None
+    peers = [url for url in settings.signer_urls if not _is_own(url, address)]
+    bids = StandingBids(chain)
+    return node, PriceNode(account, chain, view, peers, price_settings(settings), bids=bids)
+
+
+def price_settings(settings: Settings) -> PriceSettings:
+    """What the service's settings say of price rounds."""
+    return PriceSettings(
+        round_s=settings.price_round_s,
+        patience_s=settings.price_patience_s,
+        tolerance_ppm=settings.price_tolerance_bps * 100,
+        base=settings.price_base_micro_inr,
+        grid_import=settings.price_grid_import_micro_inr,
+        grid_export=settings.price_grid_export_micro_inr,
+        stability_permille=settings.price_stability_permille,
+    )
+
+
+def _is_own(url: str, address: tuple[str, int]) -> bool:
+    parts = urlsplit(url)
+    return parts.port == address[1] and parts.hostname in (address[0], "127.0.0.1", "localhost")
+
+
+class _Handler(WSGIRequestHandler):
+    """Keeps connections: price nodes speak to each other several times a round."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+
+def make_signer_server(app: Flask, host: str, port: int) -> BaseWSGIServer:
+    """A server of a node's interface; port 0 takes a free one."""
+    return make_server(host, port, app, threaded=True, request_handler=_Handler)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -174,29 +252,36 @@ def main(arguments: list[str] | None = None) -> int:
     for number_ in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number_, lambda *_: stop.set())
     try:
-        node = _wait_for_node(options, stop)
+        node, price = _wait_for_node(options, stop)
     except (ValueError, NodeUnreachableError) as error:  # each of ours names what to mend
         print(error, file=sys.stderr)
         return 2
-    server = make_server(options.host, options.port, create_signer_app(node), threaded=True)
+    server = make_signer_server(create_signer_app(node, price), options.host, options.port)
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()
+    if price is not None:
+        price.start()
     where = f"{options.host}:{options.port}"
     log.info("oracle node %d: %s on %s", options.index, node.address, where)
     stop.wait()
+    if price is not None:
+        price.stop()
     server.shutdown()
     thread.join(2)
     return 0
 
 
-def _wait_for_node(options: argparse.Namespace, stop: threading.Event) -> OracleNode:
+def _wait_for_node(
+    options: argparse.Namespace, stop: threading.Event
+) -> tuple[OracleNode, PriceNode | None]:
     settings = load_settings()
     if options.home is not None:
         settings = settings.model_copy(update={"home": options.home.expanduser().resolve()})
+    address = (options.host, options.port)
     waited = 0.0
     while True:
         try:
-            return build_node(settings, options.index, options.key)
+            return build_parts(settings, options.index, address, options.key)
         except NodeUnreachableError as error:  # a chain that starts beside us
             if waited >= _NODE_WAIT_S or stop.wait(0.5):
                 raise

@@ -305,6 +305,37 @@ meter_terms = sa.Table(
 )
 """What each meter is, who answers for it and how it pays, from the chain's events."""
 
+price_rounds = sa.Table(
+    "price_rounds",
+    metadata,
+    sa.Column("round_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False, default=0),
+    sa.Column("leader", sa.String, nullable=False, default=""),  # who led the view that decided
+    sa.Column("view", sa.Integer, nullable=False, default=0),
+    sa.Column("decided_ms", sa.BigInteger),  # when the service heard of it
+    sa.Column("observations", sa.JSON),  # in the order of the contract, with signatures
+    sa.Column("median", sa.BigInteger),
+    sa.Column("price", sa.BigInteger),  # in force: as accepted on chain, else as expected
+    sa.Column("sell_price", sa.BigInteger),
+    sa.Column("observed_at", sa.BigInteger),
+    sa.Column("previous_price", sa.BigInteger),  # that the circuit breaker counted from
+    sa.Column("accepted_block", sa.BigInteger),  # None: not on chain
+    sa.Column("accepted_at", sa.BigInteger),
+    sa.Column("tx_hash", sa.String),
+)
+"""Price rounds: as the nodes decided them, and as the chain accepted them."""
+
+price_opinions = sa.Table(
+    "price_opinions",
+    metadata,
+    sa.Column("round_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("signer", sa.String, primary_key=True),
+    sa.Column("price", sa.BigInteger),  # None: it could not tell one
+    sa.Column("observed_at", sa.BigInteger),
+    sa.Column("terms", sa.JSON),  # backend.pricing.opinion.Opinion
+)
+"""What each node thought in a round and why, by its own word."""
+
 access_log = sa.Table(
     "access_log",
     metadata,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer
 
 from backend.chain.context import ChainContext
 from backend.ingest.frame import Delta, Reading, decode, encode
@@ -17,7 +17,7 @@ from backend.oracle.closer import SlotCloser
 from backend.oracle.node import OracleNode
 from backend.oracle.quorum import QuorumClient
 from backend.oracle.registers import EntityKind
-from backend.oracle.signer import create_signer_app
+from backend.oracle.signer import create_signer_app, make_signer_server
 from backend.telemetry import readings
 from backend.telemetry.readings import StoredReading
 from backend.telemetry.store import Store
@@ -118,7 +118,7 @@ class Oracle:
 
 
 def serve(node: OracleNode) -> tuple[BaseWSGIServer, str]:
-    server = make_server("127.0.0.1", 0, create_signer_app(node), threaded=True)
+    server = make_signer_server(create_signer_app(node), "127.0.0.1", 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"http://127.0.0.1:{server.server_port}"
 
