@@ -23,6 +23,7 @@ from backend.api import schemas
 from backend.api.errors import ApiError
 from backend.api.health import read_health
 from backend.api.household_routes import reading_answer
+from backend.api.price_reader import read_price
 from backend.api.public_routes import event_answer
 from backend.api.services import Services
 from backend.api.sign_in import SignIn
@@ -35,6 +36,7 @@ _HEALTH_EVERY_S = 5.0
 _CHECK_MEMBER_S = 30.0
 _LONGEST_MESSAGE = 16_384
 _MOST_ROOMS = 50
+_PRICE_EVENTS = frozenset({"PricesPosted", "PriceRoundAccepted", "PriceSourceChanged"})
 
 
 @dataclass(slots=True)
@@ -218,12 +220,21 @@ class Live:
                 self._emit("slot", slot)
         elif kind == "chain":
             self._emit("chain", event_answer(value))
+            if value.name in _PRICE_EVENTS:
+                self._send_price()
             if value.contract == "PriorityRegistry":
                 self._send_relays()
         elif kind == "relays":
             self._send_relays()
         elif kind == "welcome":
             self._emit("summary", self._services.summary.read(), to=value)
+
+    def _send_price(self) -> None:
+        try:
+            price = read_price(self._services.chain, self._services.clock())
+        except (NodeUnreachableError, RpcError):
+            return
+        self._emit("price", price)
 
     def _send_relays(self) -> None:
         """Relays that are not as they were."""

@@ -16,7 +16,7 @@ from backend.api import requests, schemas
 from backend.api.answer import answer, described
 from backend.api.errors import ApiError
 from backend.api.health import read_health
-from backend.api.price_reader import read_history, read_price
+from backend.api.price_reader import read_history, read_price, read_round
 from backend.api.services import Services
 from backend.api.slot_reader import kind_name
 from backend.api.summary import is_stale
@@ -107,12 +107,20 @@ def _community_routes(api: APIBlueprint, services: Services) -> None:
         """Every relay, and the order in which they are shed."""
         return answer(services.relays.overview())
 
-    @api.get("/prices", responses=described(schemas.PriceHistory, 503))
-    def prices() -> Response:
+    @api.get("/prices", responses=described(schemas.PriceHistory, 400, 503))
+    def prices(query: requests.PricesQuery) -> Response:
         """Prices now and before."""
         now = read_price(services.chain, services.clock())
-        history = read_history(services.store)
+        history = read_history(services.store, now.source, query.since)
         return answer(schemas.PriceHistory(**now.model_dump(), history=history))
+
+    @api.get("/prices/<int:round>", responses=described(schemas.PriceRound, 404))
+    def price_round(path: requests.RoundPath) -> Response:
+        """Why a price was what it was: what each node saw and thought, and what was made of it."""
+        found = read_round(services.store, path.round)
+        if found is None:
+            raise ApiError(404, "unknown_round", f"price round {path.round} is not known", "round")
+        return answer(found)
 
 
 def _event_routes(api: APIBlueprint, services: Services) -> None:

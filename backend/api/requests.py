@@ -35,6 +35,18 @@ class Page(_Asked):
     before: int | None = Field(None, ge=0, le=_U63, description="`next_before` of the page before")
 
 
+class PricesQuery(_Asked):
+    """Prices from a second on."""
+
+    since: int = Field(0, ge=0, le=_U63, description="Unix seconds; the newest 500 at most")
+
+
+class RoundPath(_Asked):
+    """A price round."""
+
+    round: int = Field(ge=0, le=_U63)
+
+
 class SlotPath(_Asked):
     """A slot."""
 

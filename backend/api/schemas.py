@@ -258,9 +258,14 @@ class Relays(Answer):
 # ---- prices, events, summary -------------------------------------------------------------------
 
 
+PriceSource = Literal["posted", "feed", "other"]
+"""Where the market's price comes from: the operator, the nodes' rounds, or another contract."""
+
+
 class Price(Answer):
     """What a kWh and an ether are worth. `stale`: too old for the market to trade at."""
 
+    source: PriceSource
     buy_micro_inr_per_kwh: int
     sell_micro_inr_per_kwh: int
     updated_at: int
@@ -268,18 +273,73 @@ class Price(Answer):
     ether_micro_inr: int
 
 
-class PostedPrice(Answer):
-    """Prices from `at` on."""
+class PriceAt(Answer):
+    """Prices from `at` on. `round`: of the feed, which GET /api/prices/<round> explains."""
 
     at: int
     buy_micro_inr_per_kwh: int
     sell_micro_inr_per_kwh: int
+    round: int | None
 
 
 class PriceHistory(Price):
-    """Prices now and before, oldest first."""
+    """Prices now and before, oldest first, of the source that is in force."""
 
-    history: list[PostedPrice]
+    history: list[PriceAt]
+
+
+class PriceTerms(Answer):
+    """What a node's price follows from, by its own word; micro-rupees per kWh unless named.
+
+    `best` = (alpha + beta cost + 2 gamma average) / (2 (beta + gamma)), where alpha is less the
+    sun; the price is `best` within the tariff's bounds (`clamped` if it was beyond one). `local` is
+    what the local formula says of the same demand and sun, for comparison.
+    """
+
+    demand_w: int
+    renewable_w: int
+    soc_bp: int | None
+    bid_micro_inr_per_kwh: int | None
+    average_micro_inr_per_kwh: int
+    cost_micro_inr_per_kwh: int
+    alpha_milliwatt: int
+    beta_milliwatt_per_inr: int
+    gamma_milliwatt_per_inr: int
+    net_alpha_milliwatt: int
+    best_micro_inr_per_kwh: int
+    local_micro_inr_per_kwh: int
+    clamped: bool
+
+
+class PriceOpinion(Answer):
+    """What one node stated in a round. `counted`: it is among those the median was taken of."""
+
+    signer: str
+    price_micro_inr_per_kwh: int
+    observed_at: int
+    counted: bool
+    terms: PriceTerms | None
+
+
+class PriceRound(Answer):
+    """A round of the feed. `capped`: the circuit breaker held the price short of the median.
+
+    Before the chain accepted it (`accepted_at` null) the price is what it is expected to be.
+    """
+
+    round: int
+    epoch: int
+    leader: str
+    view: int
+    median_micro_inr_per_kwh: int | None
+    buy_micro_inr_per_kwh: int | None
+    sell_micro_inr_per_kwh: int | None
+    previous_micro_inr_per_kwh: int | None
+    observed_at: int | None
+    accepted_at: int | None
+    transaction: str | None
+    capped: bool
+    opinions: list[PriceOpinion]
 
 
 class ChainEvent(Answer):

@@ -234,8 +234,8 @@ class PriceNode:
 
     def _ask_chain(self) -> FeedState | None:
         feed = self._chain.clients.feed
-        if feed is None:
-            return None
+        if feed is None or self._chain.views.price_source() is not feed:
+            return None  # nobody goes by it
         quorum = self._chain.views.quorum(max_age_s=0.0)
         settings, latest, number = self._ask_feed(feed)
         return FeedState(quorum, settings, latest, number)

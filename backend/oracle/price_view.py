@@ -122,6 +122,8 @@ class PriceView:
     ) -> Opinion | None:
         """Its price; None before it has seen two slots with demand, and a price."""
         with self._lock:
+            if self._estimator is None and self._power is not None:
+                self._learn(self._power.demand_w)  # no price was known when it was measured
             if self._power is None or self._estimator is None or not self._recent:
                 return None
             # The mean of all banks: their capacities are not on chain.

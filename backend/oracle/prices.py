@@ -35,6 +35,7 @@ _FAST_S = 0.5
 _LOOK_BACK = 4
 _PRUNE_EVERY = 1_000
 _LONGEST_TERMS = 4_096
+_HIGHEST_STORED = 2**63 - 1
 
 
 class ReportError(ValueError):
@@ -137,9 +138,11 @@ class PriceCollector:
         self.last_error: str | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Collects until `stop` is set; does nothing on a chain without a feed."""
+        """Collects until `stop` is set, while the market takes its prices from the feed."""
+        views, feed = self._chain.views, self._chain.clients.feed
         while not stop.is_set():
-            stop.wait(self.step() if self._chain.clients.feed is not None else 60.0)
+            in_force = feed is not None and views.price_source() is feed
+            stop.wait(self.step() if in_force else float(self._round_s))
 
     def step(self) -> float:
         """Takes in what is new; seconds until there may be more.
@@ -304,7 +307,11 @@ class PriceCollector:
                 own = report.own
                 found.append(
                     StoredOpinion(
-                        report.round_id, signer, own.price, own.observed_at, report.terms
+                        report.round_id,
+                        signer,
+                        min(own.price, _HIGHEST_STORED),
+                        own.observed_at,
+                        report.terms,
                     )
                 )
         if found:

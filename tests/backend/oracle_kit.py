@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from werkzeug.serving import BaseWSGIServer
 
 from backend.chain.context import ChainContext
+from backend.chain.types import Commitment
 from backend.ingest.frame import Delta, Reading, decode, encode
+from backend.oracle.attestation import build_tree
+from backend.oracle.clock import SlotClock
 from backend.oracle.closer import SlotCloser
 from backend.oracle.node import OracleNode
+from backend.oracle.proposal import ProposedLeaf, SlotProposal
 from backend.oracle.quorum import QuorumClient
 from backend.oracle.registers import EntityKind
+from backend.oracle.salts import salt_of
 from backend.oracle.signer import create_signer_app, make_signer_server
 from backend.telemetry import readings
 from backend.telemetry.readings import StoredReading
+from backend.telemetry.slots import pack
 from backend.telemetry.store import Store
 
 SALT_KEY = bytes(range(32))
@@ -31,6 +39,9 @@ METERS: Mapping[int, EntityKind] = {
     7: EntityKind.PROSUMER,
 }
 INSTANT = (2300, 1000, 230, 1000, 250, 0xFFFF, 0, 1)
+
+
+SLOT = SlotClock(15)
 
 
 def key_of(node_id: int) -> bytes | None:
@@ -104,6 +115,38 @@ class Device:
     ) -> StoredReading:
         """Measures, sends, is booked."""
         return self.book(self.frame(at, *registers, soc_bp=soc_bp, delta=delta))
+
+
+def frame(
+    meter: int, at: int, *registers: int, key: bytes | None = None, soc: int = 0xFFFF
+) -> bytes:
+    reading = Reading(*registers, *INSTANT[:5], soc, *INSTANT[6:])
+    return encode(meter, 1, at % 10_000 + 1, at, reading, key or key_of(meter) or b"")
+
+
+class Proposer:
+    """Builds proposals as the gateway does, and wrong ones as it must not."""
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        self.at = SLOT.end(slot) - 5
+
+    def leaf(self, meter: int, *registers: int, **changes: Any) -> ProposedLeaf:
+        leaf = ProposedLeaf(
+            meter,
+            int(METERS[meter]),
+            pack(registers),
+            salt_of(SALT_KEY, self.slot, meter),
+            (frame(meter, self.at, *registers),),
+        )
+        return dataclasses.replace(leaf, **changes)
+
+    def proposal(self, *leaves: ProposedLeaf, previous: int = 0, **changes: Any) -> SlotProposal:
+        tree = build_tree(leaves)
+        commitment = Commitment(
+            self.slot, previous, tree.root, tree.totals.lo, tree.totals.hi, len(leaves)
+        )
+        return SlotProposal(dataclasses.replace(commitment, **changes), leaves)
 
 
 @dataclass

@@ -11,11 +11,14 @@ from api_world import OPERATOR, RESIDENT, World
 from jsonschema import Draft202012Validator
 from local_chain import Anvil, development_account
 from openapi_spec_validator import validate
+from price_kit import terms
 from referencing import Registry, Resource
 from test_api import close_slot
 
 from backend.chain.deployment import Deployment
 from backend.ingest.frame import Event, EventKind
+from backend.telemetry import prices
+from backend.telemetry.prices import StoredOpinion, StoredRound
 
 pytest_plugins = ["api_world"]
 
@@ -56,6 +59,12 @@ def test_every_operation_says_what_it_does_and_how_it_refuses(document: Any) -> 
                 assert "401" in codes or path == "/api/auth/session", where
 
 
+_ROUND = StoredRound(
+    7, 1, "0x" + "1" * 40, 0, 100_000, [], 6_000_000, 6_000_000, None, 100, 6_000_000,
+    None, None, None,
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def lived_in(
     deployed_community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
@@ -69,6 +78,11 @@ def lived_in(
     event = Event(EventKind.GRID_LOST, 0xFF, 0)
     assert world.send(world.meter(1).frame(event, int(world.now()))) == ["accepted"]
     close_slot(world, 100, 0, {4: 10})
+    with world.oracle.follower._store.write() as connection:
+        prices.put_decision(connection, _ROUND)
+        prices.put_opinions(
+            connection, [StoredOpinion(7, "0x" + "1" * 40, 6_000_000, 100, terms(5_000))]
+        )
     world.get("/api/meters/4/account", world.sign_in(OPERATOR))
     yield world
     world.close()
@@ -92,6 +106,7 @@ def _schema_of(document: Any, path: str, method: str = "get") -> Any:
         ("/api/meters", "/api/meters", None),
         ("/api/relays", "/api/relays", None),
         ("/api/prices", "/api/prices", None),
+        ("/api/prices/{round}", "/api/prices/7", None),
         ("/api/events", "/api/events?limit=500", None),
         ("/api/meters/{meter}/readings", "/api/meters/4/readings", RESIDENT),
         ("/api/meters/{meter}/account", "/api/meters/4/account", RESIDENT),

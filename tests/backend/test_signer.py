@@ -28,15 +28,22 @@ from local_chain import (
     free_port,
     send,
 )
-from oracle_kit import METERS, SALT_KEY, Device, Oracle, SetClock, key_of
+from oracle_kit import (
+    METERS,
+    SLOT,
+    Device,
+    Oracle,
+    Proposer,
+    SetClock,
+    frame,
+    key_of,
+)
 
 from backend.chain.accounts import save_account
 from backend.chain.context import ChainContext
 from backend.chain.contracts import Contract
 from backend.chain.types import Commitment
-from backend.ingest.frame import Reading, encode
-from backend.oracle.attestation import Refusal, build_tree
-from backend.oracle.clock import SlotClock
+from backend.oracle.attestation import Refusal
 from backend.oracle.digests import (
     BatteryReport,
     battery_digest,
@@ -49,48 +56,10 @@ from backend.oracle.domains import read_domains
 from backend.oracle.node import OracleNode
 from backend.oracle.proposal import ProposalError, ProposedLeaf, SlotProposal
 from backend.oracle.quorum import NodeRefusedError, QuorumClient, QuorumError
-from backend.oracle.salts import salt_of
 from backend.oracle.signed_state import SignedState
 from backend.oracle.signer import read_battery_nodes
-from backend.telemetry.slots import pack
 
 pytest_plugins = ["oracle_fixtures"]
-
-SLOT = SlotClock(15)
-INSTANT = (2300, 1000, 230, 1000, 250, 0xFFFF, 0, 1)
-
-
-def frame(
-    meter: int, at: int, *registers: int, key: bytes | None = None, soc: int = 0xFFFF
-) -> bytes:
-    reading = Reading(*registers, *INSTANT[:5], soc, *INSTANT[6:])
-    return encode(meter, 1, at % 10_000 + 1, at, reading, key or key_of(meter) or b"")
-
-
-class Proposer:
-    """Builds proposals as the gateway does, and wrong ones as it must not."""
-
-    def __init__(self, slot: int) -> None:
-        self.slot = slot
-        self.at = SLOT.end(slot) - 5
-
-    def leaf(self, meter: int, *registers: int, **changes: Any) -> ProposedLeaf:
-        leaf = ProposedLeaf(
-            meter,
-            int(METERS[meter]),
-            pack(registers),
-            salt_of(SALT_KEY, self.slot, meter),
-            (frame(meter, self.at, *registers),),
-        )
-        return dataclasses.replace(leaf, **changes)
-
-    def proposal(self, *leaves: ProposedLeaf, previous: int = 0, **changes: Any) -> SlotProposal:
-        tree = build_tree(leaves)
-        commitment = Commitment(
-            self.slot, previous, tree.root, tree.totals.lo, tree.totals.hi, len(leaves)
-        )
-        return SlotProposal(dataclasses.replace(commitment, **changes), leaves)
-
 
 @pytest.fixture
 def node(

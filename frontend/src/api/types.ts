@@ -58,6 +58,7 @@ export interface SlotPage {
 }
 
 export interface Price {
+  source: "posted" | "feed" | "other";
   buy_micro_inr_per_kwh: number;
   sell_micro_inr_per_kwh: number;
   updated_at: number;
@@ -66,7 +67,7 @@ export interface Price {
 }
 
 export interface PriceHistory extends Price {
-  history: { buy_micro_inr_per_kwh: number; sell_micro_inr_per_kwh: number; at: number }[];
+  history: { buy_micro_inr_per_kwh: number; sell_micro_inr_per_kwh: number; at: number; round: number | null }[];
 }
 
 export interface Relay {
