@@ -65,7 +65,6 @@ export const standardSentences = {
   StringTooLong: () => "A name in the contract is too long.",
   SafeCastOverflowedIntDowncast: () => "A number is too large.",
   SafeCastOverflowedIntToUint: () => "A number is negative where it must not be.",
-  SafeCastOverflowedIntDowncast: () => "A number is larger than the contract can keep. Use a smaller one.",
   CheckpointUnorderedInsertion: () => "This change belongs before one that was made already. Try again in the next slot.",
   SafeCastOverflowedUintDowncast: () => "A number is too large.",
 } satisfies Sentences;
