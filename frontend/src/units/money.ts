@@ -23,6 +23,12 @@ export function formatPrice(microInrPerKwh: bigint | number): string {
   return value % MICRO_PER_PAISA === 0n ? `Rs ${scaled(value, 6, 2)}` : `Rs ${scaled(value, 6)}`;
 }
 
+/** Every micro-rupee of an amount, at least to the paisa: `Rs 1.3675`, `−Rs 0.50`. Such amounts add up as shown. */
+export function formatInrExact(microInr: bigint): string {
+  const size = microInr < 0n ? -microInr : microInr;
+  return `${microInr < 0n ? "−" : ""}${formatPrice(size)}`;
+}
+
 /** `0.0125 ETH` at six decimals: up for what a wallet is asked to send, down for what it has. */
 export function formatEther(wei: bigint, rounding: "up" | "down"): string {
   const step = 10n ** 12n;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { randomBits, seeded } from "../test/random";
 import { energyParts, formatCharge, formatEnergy, formatPower, parseKwh, parsePercent } from "./energy";
-import { costUp, formatEther, formatInr, formatPrice, limitAbove, limitBelow, parseInr, proceedsDown } from "./money";
+import { costUp, formatEther, formatInr, formatInrExact, formatPrice, limitAbove, limitBelow, parseInr, proceedsDown } from "./money";
 import { formatAgo, formatClock, formatDuration, formatMoment } from "./time";
 
 describe("money", () => {
@@ -26,6 +26,7 @@ describe("money", () => {
   it("shows a price with the decimals it has", () => {
     expect(formatPrice(6_000_000n)).toBe("Rs 6.00");
     expect(formatPrice(3_155_500)).toBe("Rs 3.1555");
+    expect([formatInrExact(-312_501n), formatInrExact(1_500_000n), formatInrExact(0n)]).toEqual(["−Rs 0.312501", "Rs 1.50", "Rs 0.00"]);
   });
 
   it("costs are the contract's: up for the buyer, down for the seller, never more than 1 apart", () => {

@@ -5,6 +5,7 @@ import { useService } from "../../app/service";
 import { Notice } from "../../ui/Notice";
 import { AccountTab } from "./account/AccountTab";
 import { type MarketTab, tabsOf } from "./tabs";
+import { StatementTab } from "./statement/StatementTab";
 import { TomorrowTab } from "./tomorrow/TomorrowTab";
 import "../../charts/charts.css";
 import "../resident/resident.css";
@@ -13,6 +14,7 @@ import "./market.css";
 const CONTENT: Record<MarketTab, () => ReactNode> = {
   tomorrow: TomorrowTab,
   account: AccountTab,
+  statement: StatementTab,
 };
 
 /** Energy bought and sold among members, ahead of time and slot by slot. */

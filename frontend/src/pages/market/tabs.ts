@@ -6,6 +6,7 @@ import { type ContractName, isDeployed } from "../../contracts/deployment";
 export const TABS = [
   { path: "tomorrow", label: "Tomorrow", needs: ["ClearingHouse", "DayAheadMarket", "RealTimePool"] },
   { path: "account", label: "Account", needs: ["ClearingHouse"] },
+  { path: "statement", label: "Statement", needs: ["DayAheadMarket", "RealTimePool"] },
 ] as const satisfies readonly { path: string; label: string; needs: readonly ContractName[] }[];
 
 export type MarketTab = (typeof TABS)[number]["path"];
