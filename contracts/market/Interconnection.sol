@@ -142,20 +142,15 @@ contract Interconnection is IInterconnection, EIP712, ReentrancyGuardTransient {
     ) external nonReentrant {
         Terms storage agreed = _known(id);
         _requireOpen(id, slot);
-        bool atA = end == End.A;
-        if (!atA && !_isTwoEnded(agreed.ledgerB)) revert Interconnection_NoSuchEnd();
-        uint256 deadline = _endedAt(id) + agreed.silenceSeconds;
-        if (block.timestamp >= deadline) revert Interconnection_TooLate(deadline);
-        MeterId meter = atA ? agreed.meterA : agreed.meterB;
-        if (MeterId.unwrap(leaf.meter) != MeterId.unwrap(meter)) revert Interconnection_WrongMeter(leaf.meter, meter);
-        if (_shown[id][slot][end].shownAt != 0) revert Interconnection_AlreadyShown(slot, end);
-        (atA ? agreed.ledgerA : agreed.ledgerB).requireLeaf(slot, leaf, proof, path);
+        _requireDue(agreed, id, slot, end, leaf.meter);
+        (end == End.A ? agreed.ledgerA : agreed.ledgerB).requireLeaf(slot, leaf, proof, path);
 
         int256 outWh = int256(leaf.registers.exportedWh()) - int256(leaf.registers.importedWh());
-        int256 netWh = atA ? outWh : -outWh;
+        int256 netWh = end == End.A ? outWh : -outWh;
         _shown[id][slot][end] = Shown(netWh.toInt64(), uint40(block.timestamp));
         emit ReadingShown(id, slot, end, netWh);
-        bool whole = !_isTwoEnded(agreed.ledgerB) || _shown[id][slot][atA ? End.B : End.A].shownAt != 0;
+        End other = end == End.A ? End.B : End.A;
+        bool whole = !_isTwoEnded(agreed.ledgerB) || _shown[id][slot][other].shownAt != 0;
         if (whole) _settle(id, slot, false);
     }
 
@@ -325,6 +320,16 @@ contract Interconnection is IInterconnection, EIP712, ReentrancyGuardTransient {
         if (!SignatureChecker.isValidSignatureNowCalldata(party, digest, signature)) {
             revert Interconnection_BadSignature(party);
         }
+    }
+
+    /// The reading of `end` may still be shown, has not been, and is of the agreed meter.
+    function _requireDue(Terms storage agreed, uint256 id, uint64 slot, End end, MeterId shown) private view {
+        if (end == End.B && !_isTwoEnded(agreed.ledgerB)) revert Interconnection_NoSuchEnd();
+        uint256 deadline = _endedAt(id) + agreed.silenceSeconds;
+        if (block.timestamp >= deadline) revert Interconnection_TooLate(deadline);
+        MeterId meter = end == End.A ? agreed.meterA : agreed.meterB;
+        if (MeterId.unwrap(shown) != MeterId.unwrap(meter)) revert Interconnection_WrongMeter(shown, meter);
+        if (_shown[id][slot][end].shownAt != 0) revert Interconnection_AlreadyShown(slot, end);
     }
 
     function _known(uint256 id) private view returns (Terms storage agreed) {
