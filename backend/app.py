@@ -38,6 +38,7 @@ from backend.api.services import VERSION, Oracle, Services
 from backend.api.sign_in import SignIn
 from backend.api.slot_reader import ProofReader, SlotReader
 from backend.api.summary import SummaryReader
+from backend.api.trade_routes import trade_blueprint
 from backend.chain.accounts import load_account, refuse_development_keys
 from backend.chain.context import ChainContext
 from backend.config import Settings
@@ -200,6 +201,7 @@ def _wsgi(
     app.register_api(node_blueprint(services))
     app.register_api(household_blueprint(services, sign_in))
     app.register_api(operator_blueprint(services))
+    app.register_api(trade_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))
     app.add_url_rule("/api/openapi.json", "openapi", lambda: app.api_doc)

@@ -20,34 +20,36 @@ Address = Annotated[str, AfterValidator(_address)]
 MeterId = Annotated[int, Field(ge=1, le=(1 << 32) - 1)]
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
+    """Refuses fields nobody knows."""
+
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-class Nothing(_Asked):
+class Nothing(Asked):
     """No parameters."""
 
 
-class Page(_Asked):
+class Page(Asked):
     """A page, newest first."""
 
     limit: int = Field(50, ge=1, le=500)
     before: int | None = Field(None, ge=0, le=_U63, description="`next_before` of the page before")
 
 
-class PricesQuery(_Asked):
+class PricesQuery(Asked):
     """Prices from a second on."""
 
     since: int = Field(0, ge=0, le=_U63, description="Unix seconds; the newest 500 at most")
 
 
-class RoundPath(_Asked):
+class RoundPath(Asked):
     """A price round."""
 
     round: int = Field(ge=0, le=_U63)
 
 
-class SlotPath(_Asked):
+class SlotPath(Asked):
     """A slot."""
 
     slot: int = Field(ge=0, le=_U63)
@@ -59,25 +61,25 @@ class ProofPath(SlotPath):
     meter: MeterId
 
 
-class MeterPath(_Asked):
+class MeterPath(Asked):
     """A meter."""
 
     meter: MeterId
 
 
-class NodePath(_Asked):
+class NodePath(Asked):
     """A node."""
 
     node: MeterId
 
 
-class EntryPath(_Asked):
+class EntryPath(Asked):
     """An entry of a list."""
 
     entry: int = Field(ge=1, le=_U63)
 
 
-class ReadingsQuery(_Asked):
+class ReadingsQuery(Asked):
     """Which readings of a meter."""
 
     start: int | None = Field(None, alias="from", ge=0, le=_U63, description="Unix seconds")
@@ -98,13 +100,13 @@ class EventsQuery(Page):
     name: str | None = Field(None, max_length=64)
 
 
-class ChallengeQuery(_Asked):
+class ChallengeQuery(Asked):
     """Who wants to sign in."""
 
     account: Address
 
 
-class SessionBody(_Asked):
+class SessionBody(Asked):
     """A challenge and its signature by the account."""
 
     message: str = Field(max_length=2000)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from backend.chain.contracts import Call, Contract, ContractSet
+from backend.chain.trading import InterconnectionClient, SurplusAuctionClient
 from backend.chain.types import (
     BatteryState,
     Bill,
@@ -398,3 +399,5 @@ class Clients:
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])
         self.access = AccessClient(contracts["AccessManager"])
+        self.auction = SurplusAuctionClient(contracts["SurplusAuction"])
+        self.tie = InterconnectionClient(contracts["Interconnection"])

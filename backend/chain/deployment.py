@@ -21,6 +21,9 @@ CONTRACT_NAMES = (
     "TariffBook",
     "PriorityRegistry",
     "EnergyMarket",
+    "ClearingHouse",
+    "SurplusAuction",
+    "Interconnection",
 )
 """Contracts that a deployment must have. A Stablecoin is optional."""
 

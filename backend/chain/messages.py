@@ -32,6 +32,17 @@ _SENTENCES = {
     "PriorityRegistry_StaleReport": "a report of second {observedAt} is not newer than {last}",
     "PriorityRegistry_FutureReport": "a report of second {observedAt} lies in the chain's future",
     "PriorityRegistry_FutureAcknowledgement": "switch {switchId} has no command {sequence} yet",
+    "SurplusAuction_WrongState": "lot {lotId} is in state {state}",
+    "SurplusAuction_RevealNotOver": "bids for lot {lotId} can be revealed until {endsAt}",
+    "SurplusAuction_NothingToTake": "there are no units to take now",
+    "Interconnection_SlotNotOpen": "slot {slot} is not one of {from} to {until}",
+    "Interconnection_AlreadyShown": "this end's reading of slot {slot} is there already",
+    "Interconnection_TooEarly": "that is allowed from Unix second {allowedAt} on",
+    "Interconnection_BadTerms": "the agreement's {field} is not acceptable",
+    "Interconnection_NotOperator": "{party} is not the operator of its microgrid",
+    "ClearingHouse_TooLittleFree": (
+        "{account} has {freeMicroInr} free micro-rupees, {neededMicroInr} are needed"
+    ),
     "EnergyMarket_WrongState": "request {requestId} is in state {state}",
     "EnergyMarket_NotSettledYet": "request {requestId} waits until slot {needsSlot} is settled",
     "EnergyMarket_NotHeld": "meter {meter} has no holder",

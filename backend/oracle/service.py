@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend import signals
+from backend.chain import trade_projections
 from backend.chain.context import ChainContext
 from backend.chain.contracts import ContractError
 from backend.chain.effects import EffectCheck
 from backend.chain.follower import ChainEvent, EventFollower, FollowerPolicy
-from backend.chain.projections import projections
 from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.chain.sender import Sender, SenderPolicy
 from backend.config import Settings
@@ -27,6 +27,7 @@ from backend.oracle.prices import PriceCollector
 from backend.oracle.quorum import QuorumClient, QuorumError, SignerState
 from backend.oracle.salts import read_salt_key
 from backend.oracle.settlement import Settler
+from backend.oracle.trading import TradeKeeper
 from backend.oracle.upkeep import Upkeep, UpkeepThread
 from backend.telemetry import commands, outbox, slots, terms
 from backend.telemetry.outbox import OutboxRow, OutboxState
@@ -50,6 +51,8 @@ _STIRS_UPKEEP = frozenset(
         "SupplyClosing",
         "RelayAcknowledged",
         "TermsStarted",
+        "ReadingShown",
+        "LotFinalised",
     }
 )
 
@@ -110,7 +113,7 @@ class OracleService:
             store,
             chain.rpc,
             chain.contracts,
-            projections,
+            trade_projections.projections,
             policy=FollowerPolicy(confirmations=settings.confirmations, poll_s=poll_s),
             on_moved=chain.views.invalidate,
             on_rolled_back=self._on_rolled_back,
@@ -146,8 +149,9 @@ class OracleService:
             wake_sender=wake_sender,
         )
         self.upkeep = Upkeep(store, chain, wake_sender=wake_sender)
+        self.trades = TradeKeeper(store, chain, wake_sender=wake_sender)
         self._upkeep_thread = UpkeepThread(
-            self.upkeep.sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
+            self._sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
         )
         self._closer_wake = threading.Event()
         self._settler_wake = threading.Event()
@@ -325,8 +329,12 @@ class OracleService:
         self._closer_wake.set()
         self.dispatcher.wake()
 
+    def _sweep(self) -> int:
+        return self.upkeep.sweep() + self.trades.sweep()
+
     def _on_slot_committed(self, _sender: object, **_: object) -> None:
         self._settler_wake.set()
+        self._upkeep_thread.wake()
         self._closer_wake.set()
 
     def _on_chain_event(self, _sender: object, event: ChainEvent) -> None:

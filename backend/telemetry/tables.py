@@ -347,3 +347,70 @@ access_log = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
 )
 """Who looked at a household's readings; shown to that household."""
+
+auction_lots = sa.Table(
+    "auction_lots",
+    metadata,
+    sa.Column("lot_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("seller", sa.String, nullable=False, default=""),
+    sa.Column("meter_id", sa.BigInteger, nullable=False, default=0),
+    sa.Column("energy_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("reserve_micro_inr_per_kwh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("bond_micro_inr", sa.BigInteger, nullable=False, default=0),
+    sa.Column("rule", sa.Integer, nullable=False, default=0),  # chain PaymentRule
+    sa.Column("state", sa.Integer, nullable=False, default=0),  # chain LotState
+    sa.Column("commit_until", sa.BigInteger, nullable=False, default=0),
+    sa.Column("reveal_until", sa.BigInteger, nullable=False, default=0),
+    sa.Column("first_slot", sa.BigInteger, nullable=False, default=0),
+    sa.Column("slot_count", sa.Integer, nullable=False, default=0),
+    sa.Column("sold_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("unsold_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("taken_back_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("proceeds_micro_inr", sa.BigInteger, nullable=False, default=0),
+    sa.Index("auction_lots_by_state", "state", "reveal_until"),
+)
+
+auction_bids = sa.Table(
+    "auction_bids",
+    metadata,
+    sa.Column("bid_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("lot_id", sa.BigInteger, nullable=False, default=0, index=True),
+    sa.Column("bidder", sa.String, nullable=False, default=""),
+    sa.Column("meter_id", sa.BigInteger, nullable=False, default=0),
+    sa.Column("node_priority", sa.Integer, nullable=False, default=0),
+    sa.Column("state", sa.Integer, nullable=False, default=0),  # chain BidState
+    sa.Column("committed_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("price_micro_inr_per_kwh", sa.BigInteger),  # unknown until revealed
+    sa.Column("energy_wh", sa.BigInteger),
+    sa.Column("won_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("taken_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("payment_micro_inr", sa.BigInteger, nullable=False, default=0),
+)
+
+tie_agreements = sa.Table(
+    "tie_agreements",
+    metadata,
+    sa.Column("agreement_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("terms", sa.JSON, nullable=False, default=dict),  # as in the event
+    sa.Column("begun_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("last_slot", sa.BigInteger, nullable=False, default=0),  # earlier after a notice
+)
+
+tie_slots = sa.Table(
+    "tie_slots",
+    metadata,
+    sa.Column("agreement_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("previous_slot", sa.BigInteger, nullable=False, default=0),
+    sa.Column("reading_a_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("reading_b_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("state", sa.String, nullable=False, default=""),  # settled | disputed | resolved
+    sa.Column("basis", sa.Integer),  # chain Basis; none while in dispute
+    sa.Column("verdict", sa.Integer),  # chain Verdict, of a dispute that has ended
+    sa.Column("settled_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("micro_inr", sa.BigInteger, nullable=False, default=0),
+    sa.Column("frozen_a_micro_inr", sa.BigInteger, nullable=False, default=0),
+    sa.Column("frozen_b_micro_inr", sa.BigInteger, nullable=False, default=0),
+    sa.Column("at", sa.BigInteger, nullable=False, default=0),
+)
+"""What crossed a tie between two readings, as it was settled."""

@@ -120,7 +120,8 @@ interface ISurplusAuction {
         uint256 paymentMicroInr
     );
     event LotFinalised(uint256 indexed lotId, uint256 soldWh, uint256 unsoldWh, uint256 proceedsMicroInr);
-    event EnergyTaken(uint256 indexed bidId, address indexed to, uint256 energyWh);
+    /// `takenWh` of the bid's units are delivered by now, these included.
+    event EnergyTaken(uint256 indexed bidId, address indexed to, uint256 energyWh, uint256 takenWh);
     event UnsoldTaken(uint256 indexed lotId, address indexed to, uint256 energyWh);
 
     error SurplusAuction_BadParameter(string name);

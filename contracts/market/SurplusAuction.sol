@@ -211,7 +211,7 @@ contract SurplusAuction is ISurplusAuction, AccessManaged, Pausable, ReentrancyG
         energyWh = takeableWh(bidId);
         if (energyWh == 0) revert SurplusAuction_NothingToTake();
         placed.takenWh += uint32(energyWh); // at most what was won
-        emit EnergyTaken(bidId, to, energyWh);
+        emit EnergyTaken(bidId, to, energyWh, placed.takenWh);
         TOKEN.safeTransferFrom(address(this), to, ENERGY, energyWh, "");
     }
 

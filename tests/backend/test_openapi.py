@@ -108,6 +108,8 @@ def _schema_of(document: Any, path: str, method: str = "get") -> Any:
         ("/api/prices", "/api/prices", None),
         ("/api/prices/{round}", "/api/prices/7", None),
         ("/api/events", "/api/events?limit=500", None),
+        ("/api/auctions", "/api/auctions", None),
+        ("/api/interconnection", "/api/interconnection?limit=5", None),
         ("/api/meters/{meter}/readings", "/api/meters/4/readings", RESIDENT),
         ("/api/meters/{meter}/account", "/api/meters/4/account", RESIDENT),
         ("/api/meters/{meter}/access-log", "/api/meters/4/access-log", RESIDENT),

@@ -46,6 +46,7 @@ class Microgrid:
     people: dict[str, Any]
     chain: Any
     signers: list[LocalAccount]
+    addresses: dict[str, str]
     counted: dict[int, Registers] = field(default_factory=lambda: {m: Registers() for m in KINDS})
 
     def __getattr__(self, name: str) -> Any:
@@ -185,7 +186,8 @@ def deployed_grid(project: Any, accounts: Any, chain: Any, tmp_path_factory: Any
     for short, name in NAMES.items():
         key = "Stablecoin" if name == "DemoRupee" else name
         contracts[short] = getattr(project, name).at(deployed[key].address)
-    grid = Microgrid(contracts, people, chain, signers)
+    addresses = {name: found.address for name, found in deployed.items()}
+    grid = Microgrid(contracts, people, chain, signers, addresses)
     _set_up(grid)
     return grid
 
