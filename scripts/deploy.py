@@ -97,7 +97,7 @@ def _local_plan(settings: Settings) -> Plan:
         relayer = development.account(development.RELAYER)
         save_account(keys / "relayer.json", Account.from_key(relayer.private_key))
     slot_seconds = int(os.environ.get("OHMSTEAD_SLOT_SECONDS") or _LOCAL_SLOT_SECONDS)
-    return local_plan(signers, slot_seconds)
+    return local_plan(signers, slot_seconds, source="feed")
 
 
 def _public_plan(settings: Settings, chain_id: int) -> Plan:

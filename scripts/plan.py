@@ -14,6 +14,7 @@ from scripts import development
 from scripts.roles import ADMIN_DELAY_SECONDS, RoleHolders
 
 TARIFF_FOLDER = Path(__file__).parent / "tariffs"
+_FEED_MAX_AGE_S = 900
 EXAMPLE = "deployments/sepolia.example.toml"
 
 
@@ -247,12 +248,15 @@ def _problems(path: Path, error: ValidationError) -> list[str]:
     ]
 
 
-def local_plan(signers: list[str], slot_seconds: int) -> Plan:
+def local_plan(
+    signers: list[str], slot_seconds: int, source: Literal["posted", "feed"] = "posted"
+) -> Plan:
     """The plan of a local chain: development accounts, no delays, the demo's slots.
 
     Args:
         signers: addresses of the oracle nodes' keys.
         slot_seconds: length of a slot on the wall clock.
+        source: where the market takes its prices from.
     """
     address = [development.account(index).address for index in range(development.ACCOUNTS)]
     return Plan(
@@ -271,7 +275,10 @@ def local_plan(signers: list[str], slot_seconds: int) -> Plan:
         ),
         # A demo is left alone for weeks and must still take a newcomer's ether the day after.
         ether_rate=EtherRate(min_interval_seconds=0, max_age_seconds=180 * 86_400),
-        prices=Prices(max_age_seconds=180 * 86_400),
+        # Rounds begin again with the nodes; nobody posts for the operator of a demo.
+        prices=Prices(
+            source=source, max_age_seconds=_FEED_MAX_AGE_S if source == "feed" else 180 * 86_400
+        ),
         # Orders until two slots before the slot begins: a newcomer sees one cleared and settled.
         markets=Markets(
             gate_seconds=2 * slot_seconds, horizon_seconds=40 * slot_seconds, report_seconds=60

@@ -32,6 +32,8 @@ _BUY_BELOW_WH = 500
 _AHEAD_WH = 3_000
 _SELL_ABOVE_WH = 6_000
 _KEEP_WH = 3_000
+_SLIPPAGE_PERCENT = 3
+"""How far the price may move between the quote and the block."""
 _POCKET_MONEY_WEI = 10**16
 
 
@@ -97,15 +99,17 @@ class Residents:
         market = self._contracts["EnergyMarket"]
         if wanted > 0:
             cost = self._views.ask(market.call("quoteBuyUp", wanted))
-            self._have_inr(wallet, cost)
-            wallet.send(market.call("topUp", meter, wanted, cost))
+            most = cost + cost * _SLIPPAGE_PERCENT // 100
+            self._have_inr(wallet, most)
+            wallet.send(market.call("topUp", meter, wanted, most))
             log.info("household %d bought %d Wh", meter, wanted)
         elif wanted < 0:
             proceeds = self._views.ask(market.call("quoteSellDown", -wanted))
             if self._views.ask(market.call("takingsMicroInr")) < proceeds:
                 return
             self._approve(wallet, "EnergyMarket")
-            wallet.send(market.call("sellEnergy", -wanted, proceeds))
+            least = proceeds - proceeds * _SLIPPAGE_PERCENT // 100
+            wallet.send(market.call("sellEnergy", -wanted, least))
             log.info("household %d sold %d Wh", meter, -wanted)
 
     def _pay_bills(self, meter: int) -> None:
