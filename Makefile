@@ -109,7 +109,7 @@ serve: compile ## the service alone, on a network where the contracts are deploy
 
 .PHONY: test
 test: compile ## all four suites, with one line at the end
-	@python scripts/toolchain/run_suites.py contracts backend frontend e2e
+	@python scripts/toolchain/run_suites.py contracts+e2e backend frontend
 
 .PHONY: test-contracts
 test-contracts: setup ## Forge (unit, fuzz, invariants), then Ape on anvil
@@ -177,7 +177,7 @@ gas-update: setup ## write forge-test/snapshots anew
 .PHONY: coverage
 coverage: setup ## line coverage of contracts/ by Forge's tests; under 95 % fails
 	@mkdir -p .cache
-	@forge coverage --report lcov --report-file .cache/lcov.info
+	@FOUNDRY_PROFILE=coverage forge coverage --report lcov --report-file .cache/lcov.info
 	@python scripts/toolchain/coverage_gate.py .cache/lcov.info --minimum 95
 
 .PHONY: bench

@@ -1,13 +1,15 @@
-"""Run test suites one after another and close with one plain line: `make test`.
+"""Run test suites and close with one plain line: `make test`.
 
-Each argument is a suite, run as `make test-<suite>`. Every suite runs, also after one has failed;
-its output passes through, and the closing lines of the runners inside it make up the summary.
+Each argument is a suite, run as `make test-<suite>`, or several joined by `+` that run side by side
+because one mostly waits. Every suite runs, also after one has failed; its output passes through,
+and the closing lines of the runners inside it make up the summary.
 """
 
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # How the runners sum themselves up: (what to look for, how to say it).
@@ -33,7 +35,7 @@ def closing_line(line: str) -> str | None:
     return None
 
 
-def run(suite: str) -> tuple[bool, list[str]]:
+def run(suite: str, prefix: str = "") -> tuple[bool, list[str]]:
     """Whether the suite passed, and the sums its runners gave."""
     print(f"\n--- {suite} ---", flush=True)
     sums = []
@@ -42,16 +44,27 @@ def run(suite: str) -> tuple[bool, list[str]]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         for line in process.stdout or ():
-            print(line, end="", flush=True)
+            print(prefix + line, end="", flush=True)
             if said := closing_line(line):
                 sums.append(said)
     return process.returncode == 0, sums
 
 
-def main(suites: list[str]) -> int:
+def run_side_by_side(suites: list[str]) -> dict[str, tuple[bool, list[str]]]:
+    """The results of suites that run at the same time; each line says whose it is."""
+    if len(suites) == 1:
+        return {suites[0]: run(suites[0])}
+    with ThreadPoolExecutor(len(suites)) as pool:
+        results = pool.map(lambda suite: run(suite, f"{suite} | "), suites)
+        return dict(zip(suites, results, strict=True))
+
+
+def main(groups: list[str]) -> int:
     """Run all the suites; 0 only if every one passed."""
     started = time.monotonic()
-    results = {suite: run(suite) for suite in suites}
+    results: dict[str, tuple[bool, list[str]]] = {}
+    for group in groups:
+        results |= run_side_by_side(group.split("+"))
     parts = [
         f"{suite} {'ok' if passed else 'FAILED'} ({', '.join(sums) or 'no sum'})"
         for suite, (passed, sums) in results.items()
