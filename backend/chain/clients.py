@@ -11,6 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from backend.chain.contracts import Call, Contract, ContractSet
+from backend.chain.market_clients import (
+    ClearingHouseClient,
+    DayAheadClient,
+    MarketClients,
+    PoolClient,
+)
 from backend.chain.trading import InterconnectionClient, SurplusAuctionClient
 from backend.chain.types import (
     BatteryState,
@@ -396,6 +402,13 @@ class Clients:
         self.feed: PriceFeedClient | None = None
         if "QuorumPriceFeed" in contracts.deployment.contracts:
             self.feed = PriceFeedClient(contracts["QuorumPriceFeed"])
+        self.markets: MarketClients | None = None
+        if "DayAheadMarket" in contracts.deployment.contracts:
+            self.markets = MarketClients(
+                ClearingHouseClient(contracts["ClearingHouse"]),
+                DayAheadClient(contracts["DayAheadMarket"]),
+                PoolClient(contracts["RealTimePool"]),
+            )
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])
         self.access = AccessClient(contracts["AccessManager"])

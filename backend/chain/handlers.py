@@ -38,6 +38,12 @@ class EventHandlers:
         self._undo.append(function)
         return function
 
+    def include(self, other: EventHandlers) -> None:
+        """Also calls all that another set of handlers calls."""
+        for key, handlers in other._handlers.items():
+            self._handlers[key].extend(handlers)
+        self._undo.extend(other._undo)
+
     def apply(self, connection: sa.Connection, event: ChainEvent) -> None:
         """Runs an event's handlers."""
         for handler in self._handlers.get((event.contract, event.name), ()):

@@ -40,12 +40,33 @@ _SENTENCES = {
     "Interconnection_TooEarly": "that is allowed from Unix second {allowedAt} on",
     "Interconnection_BadTerms": "the agreement's {field} is not acceptable",
     "Interconnection_NotOperator": "{party} is not the operator of its microgrid",
-    "ClearingHouse_TooLittleFree": (
-        "{account} has {freeMicroInr} free micro-rupees, {neededMicroInr} are needed"
-    ),
     "EnergyMarket_WrongState": "request {requestId} is in state {state}",
     "EnergyMarket_NotSettledYet": "request {requestId} waits until slot {needsSlot} is settled",
     "EnergyMarket_NotHeld": "meter {meter} has no holder",
+    "ClearingHouse_TooLittleFree": "{account} has {freeMicroInr} micro-rupees free in the clearing"
+    " house and needs {neededMicroInr}: deposit the difference",
+    "ClearingHouse_InArrears": "{account} owes {arrearsMicroInr} micro-rupees: deposit them first",
+    "DayAheadMarket_NotTrader": "meter {meter} is traded for by {trader}; zero means nobody, until"
+    " its Market terms have begun and it has joined the pool",
+    "DayAheadMarket_GateClosed": "slot {slot} has taken no orders since Unix second {closedAt}",
+    "DayAheadMarket_GateOpen": "slot {slot} takes orders until Unix second {closesAt}",
+    "DayAheadMarket_TooFarAhead": "slot {slot} is too far ahead; orders go up to slot {lastSlot}",
+    "DayAheadMarket_BadTick": "tick {tick} is outside 1..{tickCount}",
+    "DayAheadMarket_BadEnergy": "an order of {energyWh} Wh is outside {min}..{max}",
+    "DayAheadMarket_TooManyOrders": "meter {meter} has {max} open orders for slot {slot} already",
+    "DayAheadMarket_CrossesOwn": "at tick {tick} meter {meter} would trade with its own order at"
+    " tick {ownTick} in slot {slot}",
+    "DayAheadMarket_Expired": "the orders were to be placed until Unix second {deadline}",
+    "DayAheadMarket_BadSignature": "not {trader}'s signature of these orders with its next nonce",
+    "DayAheadMarket_NotCleared": "slot {slot} of the day-ahead market is not cleared",
+    "DayAheadMarket_AlreadyCleared": "slot {slot} of the day-ahead market is cleared already",
+    "RealTimePool_NotNext": "slot {slot} does not follow {through}, up to which meter {meter} is"
+    " reported",
+    "RealTimePool_SettleFirst": "meter {meter} changes its terms: settle it for the slot first",
+    "RealTimePool_StillReporting": "members may report slot {slot} until Unix second {from}",
+    "RealTimePool_NotOut": "meter {meter} cannot leave the pool yet",
+    "RealTimePool_NotComplete": "{reported} of {due} members of slot {slot} are reported",
+    "RealTimePool_AlreadyClosed": "slot {slot} of the pool is closed already",
     "TariffBook_NotBilled": "meter {meter} is not billed in arrears",
     "TariffBook_TooEarly": "the billing period of meter {meter} ends at Unix second {nextBillAt}",
     "TariffBook_NoTariff": "no tariff is valid at Unix second {at}",

@@ -8,12 +8,14 @@ import sqlalchemy as sa
 
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
+from backend.chain.market_projections import market_projections
 from backend.chain.types import ZERO_ADDRESS, BillingMode, Reason
 from backend.telemetry import commands, events, prices, slots, terms
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.slots import SlotState
 
 projections = EventHandlers()
+projections.include(market_projections)
 
 _AT_ONCE = (BillingMode.COMMUNITY, BillingMode.ON_REQUEST)  # set by the operator, while unheld
 

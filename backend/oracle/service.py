@@ -23,6 +23,7 @@ from backend.oracle.battery import BatteryReporter
 from backend.oracle.closer import SlotCloser
 from backend.oracle.dispatch import RelayDispatcher
 from backend.oracle.effects import effect_checks
+from backend.oracle.markets import MarketUpkeep
 from backend.oracle.prices import PriceCollector
 from backend.oracle.quorum import QuorumClient, QuorumError, SignerState
 from backend.oracle.salts import read_salt_key
@@ -57,6 +58,21 @@ _STIRS_UPKEEP = frozenset(
 )
 
 
+_STIRS_MARKETS = frozenset(
+    {
+        "TermsStarted",
+        "MemberJoined",
+        "SlotCleared",
+        "OrderClaimed",
+        "SlotCommitted",
+        "MeterSettled",
+        "MemberReported",
+        "SlotClosed",
+        "Deposited",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class OracleStatus:
     """How the oracle is.
@@ -87,8 +103,8 @@ class OracleStatus:
 
 
 class OracleService:
-    """Closer, sender, follower, battery reporter, price collector, relay dispatcher, settlement
-    and upkeep.
+    """Closer, sender, follower, battery reporter, price collector, relay dispatcher, settlement,
+    upkeep and the markets' upkeep.
 
     Args:
         settings: keys_dir, signer_urls, close_grace_s, confirmations, settle_every_slots,
@@ -153,6 +169,10 @@ class OracleService:
         self._upkeep_thread = UpkeepThread(
             self._sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
         )
+        self.markets = MarketUpkeep(store, chain, wake_sender=wake_sender)
+        self._markets_thread = UpkeepThread(
+            self.markets.sweep, every_s=min(30.0, chain.deployment.slot_seconds / 3)
+        )
         self._closer_wake = threading.Event()
         self._settler_wake = threading.Event()
 
@@ -197,6 +217,7 @@ class OracleService:
             ("settlement", self._run_settlement),
             ("prices", self.prices.run),
             ("upkeep", self._upkeep_thread.run),
+            ("markets", self._markets_thread.run),
             ("signers", self._run_signer_watch),
         ]
         for name, run in parts:
@@ -216,6 +237,7 @@ class OracleService:
         for wake in (self.sender, self.follower, self.battery, self.dispatcher):
             wake.wake()
         self._upkeep_thread.wake()
+        self._markets_thread.wake()
         self._closer_wake.set()
         self._settler_wake.set()
         deadline = time.monotonic() + _STOP_S
@@ -342,3 +364,5 @@ class OracleService:
             self._upkeep_thread.wake()
         elif event.name == "RelayCommand":
             self.battery.wake()
+        if event.name in _STIRS_MARKETS:
+            self._markets_thread.wake()

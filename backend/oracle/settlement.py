@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -41,6 +41,11 @@ class _Line:
     kind: int
     registers: bytes
     salt: bytes
+
+
+def tree_of(leaves: Iterable[StoredLeaf]) -> SumTree:
+    """The sum tree of a slot's stored leaves."""
+    return build_tree(_Line(leaf.meter_id, leaf.kind, leaf.registers, leaf.salt) for leaf in leaves)
 
 
 class Settler:
@@ -155,8 +160,7 @@ class Settler:
     ) -> tuple[SumTree, dict[int, StoredLeaf]]:
         if self._tree is None or self._tree[0] != slot:
             stored = slots.leaves_of(connection, slot)
-            lines = (_Line(leaf.meter_id, leaf.kind, leaf.registers, leaf.salt) for leaf in stored)
-            self._tree = (slot, build_tree(lines), {leaf.meter_id: leaf for leaf in stored})
+            self._tree = (slot, tree_of(stored), {leaf.meter_id: leaf for leaf in stored})
         return self._tree[1], self._tree[2]
 
     # ---- what became of it ---------------------------------------------------------------------

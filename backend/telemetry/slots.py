@@ -179,6 +179,16 @@ def latest_committed(connection: sa.Connection) -> Slot | None:
     return _slot(found) if found is not None else None
 
 
+def following(connection: sa.Connection, previous: int) -> Slot | None:
+    """The slot on chain that counts from `previous`, as closed here; None before there is one."""
+    statement = slots.select().where(
+        slots.c.previous_slot == previous,
+        slots.c.state.in_([SlotState.COMMITTED.value, SlotState.SUPERSEDED.value]),
+    )
+    found = connection.execute(statement.order_by(slots.c.slot).limit(1)).one_or_none()
+    return None if found is None else _slot(found)
+
+
 def count_committed(connection: sa.Connection, after: int = 0) -> int:
     """How many slots newer than `after` are on chain."""
     statement = sa.select(sa.func.count()).where(

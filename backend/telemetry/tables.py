@@ -336,6 +336,82 @@ price_opinions = sa.Table(
 )
 """What each node thought in a round and why, by its own word."""
 
+market_orders = sa.Table(
+    "market_orders",
+    metadata,
+    sa.Column("order_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.BigInteger, nullable=False),
+    sa.Column("slot", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("side", sa.Integer, nullable=False),  # chain Side
+    sa.Column("tick", sa.Integer, nullable=False),
+    sa.Column("energy_wh", sa.BigInteger, nullable=False),
+    sa.Column("locked_micro_inr", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String, nullable=False),  # open | cancelled | claimed
+    sa.Column("filled_wh", sa.BigInteger, nullable=False, default=0),
+    sa.Column("paid_micro_inr", sa.BigInteger, nullable=False, default=0),
+    sa.Column("earned_micro_inr", sa.BigInteger, nullable=False, default=0),
+    sa.Column("placed_at", sa.BigInteger, nullable=False),
+    sa.Column("placed_block", sa.BigInteger, nullable=False),
+    sa.Column("closed_block", sa.BigInteger),  # None: open
+    sa.Index("market_orders_by_state", "state", "slot"),
+    sa.Index("market_orders_by_meter", "meter_id", "slot"),
+)
+"""Orders of the day-ahead market."""
+
+market_clearings = sa.Table(
+    "market_clearings",
+    metadata,
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tick", sa.Integer, nullable=False),  # 0: nothing traded
+    sa.Column("price_micro_inr_per_kwh", sa.BigInteger, nullable=False),
+    sa.Column("volume_wh", sa.BigInteger, nullable=False),
+    sa.Column("rationed", sa.Integer, nullable=False),  # 0 nobody, 1 bids, 2 offers
+    sa.Column("shared_wh", sa.BigInteger, nullable=False),
+    sa.Column("at_tick_wh", sa.BigInteger, nullable=False),
+    sa.Column("block", sa.BigInteger, nullable=False),
+)
+
+pool_members = sa.Table(
+    "pool_members",
+    metadata,
+    sa.Column("meter_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("joined_block", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("left_block", sa.BigInteger),  # None: still in
+)
+"""Who takes part in the real-time pool, and did."""
+
+pool_lines = sa.Table(
+    "pool_lines",
+    metadata,
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("delivered_wh", sa.BigInteger, nullable=False),
+    sa.Column("position_wh", sa.BigInteger, nullable=False),
+    sa.Column("declared", sa.Boolean, nullable=False),
+    sa.Column("reported_block", sa.BigInteger, nullable=False),
+    sa.Column("received_micro_inr", sa.BigInteger),  # None: not settled
+    sa.Column("settled_block", sa.BigInteger),
+    sa.Index("pool_lines_by_meter", "meter_id", "slot"),
+)
+
+pool_slots = sa.Table(
+    "pool_slots",
+    metadata,
+    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("supply_wh", sa.BigInteger, nullable=False),
+    sa.Column("demand_wh", sa.BigInteger, nullable=False),
+    sa.Column("sell_price", sa.BigInteger, nullable=False),
+    sa.Column("buy_price", sa.BigInteger, nullable=False),
+    sa.Column("sellers_micro_inr", sa.BigInteger, nullable=False),
+    sa.Column("buyers_micro_inr", sa.BigInteger, nullable=False),
+    sa.Column("grid_micro_inr", sa.BigInteger, nullable=False),
+    sa.Column("block", sa.BigInteger, nullable=False),
+)
+"""Closed slots of the real-time pool."""
+
 access_log = sa.Table(
     "access_log",
     metadata,

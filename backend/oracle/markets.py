@@ -1,0 +1,231 @@
+"""What falls due in the markets: members, clearing, claims, reports, closing, settling.
+
+Each call is anyone's to make; the relayer makes it so that nobody has to. As in `upkeep.py` nothing
+is sent blindly, and each effect counts once on chain, so that doing it twice is harmless.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend.chain.context import ChainContext
+from backend.chain.contracts import Call
+from backend.chain.fees import least_gas
+from backend.chain.market_clients import MarketClients
+from backend.chain.types import BillingMode
+from backend.oracle.settlement import tree_of
+from backend.telemetry import markets, outbox, slots, terms
+from backend.telemetry.slots import StoredLeaf
+from backend.telemetry.store import Store
+
+BATCH = 50
+"""Most orders or members in one transaction: some 5 million gas."""
+
+MAX_TICKS = 2_001
+"""Every tick of the longest book, once from each side, and the look that finds nothing more."""
+
+_PRIORITY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A call that is due; `gas` is what it may take at most."""
+
+    key: str
+    call: Call[Any]
+    gas: int
+
+
+def _batches(meters: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(meters), BATCH):
+        yield meters[first : first + BATCH]
+
+
+class MarketUpkeep:
+    """Looks for calls that are due in the markets and writes them to the outbox."""
+
+    def __init__(
+        self,
+        store: Store,
+        chain: ChainContext,
+        *,
+        wake_sender: Callable[[], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._chain = chain
+        self._wake_sender = wake_sender
+        self._now = now
+
+    def sweep(self) -> int:
+        """Looks at everything once; how many calls were written."""
+        clients = self._chain.clients.markets
+        if clients is None:
+            return 0
+        looks: Sequence[Callable[[MarketClients], Iterator[_Due]]] = (
+            self._memberships,
+            self._clearings,
+            self._claims,
+            self._reports,
+            self._closings,
+            self._settlements,
+        )
+        return self._write([due for look in looks for due in look(clients)])
+
+    def _write(self, found: Sequence[_Due]) -> int:
+        written = 0
+        with self._store.write() as connection:
+            for due in found:
+                if outbox.is_unfinished(connection, due.key + ":"):
+                    continue
+                now_ms = int(self._now() * 1000)
+                written += outbox.add(
+                    connection,
+                    key=f"{due.key}:{now_ms}",
+                    sender=self._chain.relayer.address,
+                    target=due.call.target,
+                    data=due.call.data,
+                    gas=max(due.gas, least_gas(due.call.data)) + 16 * len(due.call.data),
+                    priority=_PRIORITY,
+                    now_ms=now_ms,
+                )
+        if written:
+            self._wake_sender()
+        return written
+
+    # ---- members -------------------------------------------------------------------------------
+
+    def _memberships(self, clients: MarketClients) -> Iterator[_Due]:
+        with self._store.read() as connection:
+            inside = set(markets.member_meters(connection))
+            wanted = set(terms.where(connection, mode=BillingMode.MARKET))
+        due = [
+            _Due(f"pool-join:{meter}", clients.pool.join(meter), 350_000)
+            for meter in sorted(wanted - inside)
+        ]
+        # Also those whose terms ended and began anew: the contract knows, so it is asked.
+        due += [
+            _Due(f"pool-depart:{meter}", clients.pool.depart(meter), 250_000)
+            for meter in sorted(inside)
+        ]
+        yield from self._that_succeed(due)
+
+    # ---- day ahead -----------------------------------------------------------------------------
+
+    def _clearings(self, clients: MarketClients) -> Iterator[_Due]:
+        with self._store.read() as connection:
+            found = markets.uncleared(connection)
+        market = clients.day_ahead
+        due = [_Due(f"clear:{s}", market.clear(s, MAX_TICKS), 5_000_000) for s in found]
+        yield from self._that_succeed(due)
+
+    def _claims(self, clients: MarketClients) -> Iterator[_Due]:
+        """One batch at a time, so that claims reach the chain in the order of their numbers."""
+        with self._store.read() as connection:
+            orders = markets.claimable(connection, BATCH)
+        if orders:
+            call = clients.day_ahead.claim(orders)
+            yield from self._that_succeed([_Due("claim", call, 150_000 + 100_000 * len(orders))])
+
+    # ---- pool ----------------------------------------------------------------------------------
+
+    def _reports(self, clients: MarketClients) -> Iterator[_Due]:
+        """The next slot of every member; members stand at one slot or, at times, at a few."""
+        with self._store.read() as connection:
+            meters = markets.member_meters(connection)
+        through = self._chain.views.try_many(
+            [clients.pool.through(meter) for meter in meters], max_age_s=0.0
+        )
+        standing: dict[int, list[int]] = {}
+        for meter, reached in zip(meters, through, strict=True):
+            if isinstance(reached, int):
+                standing.setdefault(reached, []).append(meter)
+        for previous, group in sorted(standing.items()):
+            slot = self._slot_after(previous)
+            if slot is not None:
+                yield from self._report(clients, slot, group)
+
+    def _slot_after(self, previous: int) -> int | None:
+        """The slot on chain that counts from `previous`."""
+        with self._store.read() as connection:
+            found = slots.following(connection, previous)
+        return None if found is None else found.slot
+
+    def _report(self, clients: MarketClients, slot: int, group: Sequence[int]) -> Iterator[_Due]:
+        with self._store.read() as connection:
+            leaves = {leaf.meter_id: leaf for leaf in slots.leaves_of(connection, slot)}
+        known = [meter for meter in group if meter in leaves]
+        due = [self._reporting(clients, slot, batch, leaves) for batch in _batches(known)]
+        passed = list(self._that_succeed(due))
+        if len(passed) == len(due) and len(known) == len(group):
+            yield from passed
+            return
+        # Somebody stands in the way: each by itself, and who cannot be reported is declared, as
+        # soon as the window allows.
+        alone = [self._reporting(clients, slot, (meter,), leaves) for meter in known]
+        alone += [
+            _Due(f"declare:{slot}:{meter}", clients.pool.declare(slot, [meter]), 450_000)
+            for meter in group
+        ]
+        taken: set[int] = set()
+        for due_one in self._that_succeed(alone):
+            meter = int(due_one.key.split(":")[2].partition("-")[0])
+            if meter not in taken:
+                taken.add(meter)
+                yield due_one
+
+    def _reporting(
+        self,
+        clients: MarketClients,
+        slot: int,
+        meters: Sequence[int],
+        leaves: dict[int, StoredLeaf],
+    ) -> _Due:
+        proof = tree_of(leaves.values()).multiproof(meters)
+        lines = [
+            (meter, int.from_bytes(leaves[meter].registers, "big"), leaves[meter].salt)
+            for meter in meters
+        ]
+        call = clients.pool.report(slot, lines, [n.words() for n in proof.siblings], proof.flags)
+        key = f"report:{slot}:{meters[0]}-{meters[-1]}"
+        return _Due(key, call, 300_000 + 350_000 * len(meters))
+
+    def _closings(self, clients: MarketClients) -> Iterator[_Due]:
+        with self._store.read() as connection:
+            found = markets.unclosed(connection)
+        due = [_Due(f"pool-close:{s}", clients.pool.close(s), 400_000) for s in found]
+        yield from self._that_succeed(due)
+
+    def _settlements(self, clients: MarketClients) -> Iterator[_Due]:
+        """Members in order of their meters, buyers first (the contract sees to that)."""
+        with self._store.read() as connection:
+            found = markets.unsettled(connection)
+        due = [
+            _Due(
+                f"pool-settle:{slot}:{batch[0]}",
+                clients.pool.settle(slot, list(batch)),
+                200_000 + 150_000 * len(batch),
+            )
+            for slot, meters in found.items()
+            for batch in _batches(meters)
+        ]
+        answers = self._simulate([one.call for one in due])
+        for one, settled in zip(due, answers, strict=True):
+            if isinstance(settled, int) and settled > 0:
+                yield one
+
+    # ---- asking first --------------------------------------------------------------------------
+
+    def _that_succeed(self, due: Sequence[_Due]) -> Iterator[_Due]:
+        answers = self._simulate([one.call for one in due])
+        for one, answer in zip(due, answers, strict=True):
+            if not isinstance(answer, Exception):
+                yield one
+
+    def _simulate(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        return self._chain.views.try_many(
+            calls, block="pending", sender=self._chain.relayer.address
+        )
