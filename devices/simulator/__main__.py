@@ -56,6 +56,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--nodes", type=_nodes, help="only these, such as 4,12 (default all)")
     add("--battery", choices=("bank", "demonstration"), default="bank",
         help="the bank, or the tabletop cell that loses a percent a second and outlet")  # fmt: skip
+    add("--near-control", help="control port of the neighbourhood that is our main grid")
     add("--control", type=int, help="loopback port to look and interfere")
     return parser.parse_args(arguments)
 
@@ -72,6 +73,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         fail_safe_s=options.fail_safe_seconds or max(60.0, 4 * reading_s),
         nodes=options.nodes,
         demonstration=options.battery == "demonstration",
+        near_control=options.near_control,
     )
 
 

@@ -1,6 +1,6 @@
 """The neighbourhood's control port: what is true in it, and hands to change it. Loopback only.
 
-GET /state. POST /load, /battery, /time, /grid, /link, /clock, /tamper with a JSON object; the
+GET /state. POST /load, /battery, /time, /grid, /tie, /link, /clock, /tamper with a JSON object; the
 models below say what each takes.
 """
 
@@ -54,6 +54,12 @@ class Grid(_Order):
     present: bool
 
 
+class Tie(_Order):
+    """What the neighbouring microgrid draws over the tie; negative: what it gives."""
+
+    power_w: Annotated[int, Field(ge=-10_000_000, le=10_000_000)]
+
+
 class LinkFaults(_Order):
     """Faults of one node's link, or of all; what is left out stays as it is."""
 
@@ -102,6 +108,7 @@ class Control:
         _accept(app, "/battery", Charge, self._charge)
         _accept(app, "/time", Moment, self._moment)
         _accept(app, "/grid", Grid, self._grid)
+        _accept(app, "/tie", Tie, self._tie)
         _accept(app, "/link", LinkFaults, self._link)
         _accept(app, "/clock", Clock, self._clock)
         _accept(app, "/tamper", Tamper, self._tamper)
@@ -208,6 +215,11 @@ class Control:
     def _grid(self, order: Grid) -> None:
         self._n.world.grid_present = order.present
 
+    def _tie(self, order: Tie) -> dict[str, object]:
+        if self._n.plan.tie is None:
+            raise _RefusedError("power_w", "this neighbourhood has no tie")
+        return self._n.draw_over_tie(order.power_w)
+
     def _link(self, order: LinkFaults) -> None:
         chosen = list(self._n.meters) if order.node == "all" else [order.node]
         for node_id in chosen:
@@ -228,28 +240,33 @@ class Control:
 
 
 def _accept(
-    app: web.Application, path: str, model: type[_Model], act: Callable[[_Model], None]
+    app: web.Application,
+    path: str,
+    model: type[_Model],
+    act: Callable[[_Model], dict[str, object] | None],
 ) -> None:
     app.router.add_post(path, functools.partial(_handle, model, act))
 
 
 async def _handle(
-    model: type[_Model], act: Callable[[_Model], None], request: web.Request
+    model: type[_Model],
+    act: Callable[[_Model], dict[str, object] | None],
+    request: web.Request,
 ) -> web.Response:
-    """Checks the body, acts, answers `{}` or an error that names the field.
+    """Checks the body, acts, answers what there is to say or an error that names the field.
 
     A web page cannot send JSON here without asking first, and nobody answers that question.
     """
     if request.content_type != "application/json":
         return _error(415, "content_type", "Content-Type", "send application/json")
     try:
-        act(model.model_validate_json(await request.read()))
+        said = act(model.model_validate_json(await request.read()))
     except ValidationError as error:
         problem = error.errors()[0]
         return _error(400, "bad_request", ".".join(map(str, problem["loc"])), problem["msg"])
     except _RefusedError as error:
         return _error(400, "bad_request", *error.args)
-    return web.json_response({})
+    return web.json_response(said or {})
 
 
 def _error(status: int, code: str, field: str, message: str) -> web.Response:

@@ -31,6 +31,9 @@ _SPOOL_READINGS = 512
 _TRIP_HOLD_MS = 30_000
 _STEP_S = 0.2
 _SAVE_EVERY_S = 5.0
+_TIE_HOLDS_S = 5.0
+_MIRROR_EVERY_S = 0.25
+_SAME_TIME_MS = 900_000
 
 
 class NeighbourhoodError(RuntimeError):
@@ -50,6 +53,8 @@ class Settings:
         answer_s: how long a node waits for the gateway's answer before it repeats.
         nodes: the nodes to run; None for all. A board brings its outlets' meters.
         demonstration: the tabletop battery in place of the bank.
+        near_control: control port of the neighbourhood that is this one's main grid; None: the
+            grid is nobody's in particular.
     """
 
     home: Path
@@ -61,6 +66,7 @@ class Settings:
     answer_s: float = 10.0
     nodes: frozenset[int] | None = None
     demonstration: bool = False
+    near_control: str | None = None
 
 
 def read_key(home: Path, node_id: int) -> bytes:
@@ -96,6 +102,7 @@ class Neighbourhood:
         self._session = session
         self._memory = Memory(settings.home / "world.json")
         self._serial: list[SerialLink] = []
+        self._tie_until = 0.0
         if settings.demonstration:
             self.world.cell = DemonstrationCell()
         self._recall()
@@ -114,6 +121,8 @@ class Neighbourhood:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._live())
                 tasks.create_task(self._save_for_ever())
+                if self.settings.near_control is not None:
+                    tasks.create_task(self._mirror(self.settings.near_control))
                 for meter in self.meters.values():
                     tasks.create_task(meter.run())
         finally:
@@ -189,6 +198,35 @@ class Neighbourhood:
         wait_s = max(1, min(25, int(settings.fail_safe_s / 3)))
         return Timing(settings.slot_seconds, reading_s, wait_s)
 
+    # ---- the tie ---------------------------------------------------------------------------------
+
+    def draw_over_tie(self, power_w: int) -> dict[str, object]:
+        """The neighbour draws this much (negative: gives); it holds until it is said again, or for
+        some seconds. What the neighbour has to know in return: voltage and time here."""
+        assert self.plan.tie is not None
+        limit = self.plan.tie.max_power_w
+        self.world.tie_w = max(-limit, min(limit, power_w))
+        self._tie_until = time.monotonic() + _TIE_HOLDS_S
+        return {"present": not self.world.dark, "simulated_ms": self.world.at_ms}
+
+    async def _mirror(self, control: str) -> None:
+        """Tells the neighbourhood behind our grid connection what flows through it, for ever. It is
+        one line: what we draw there is drawn there, and without its voltage we are an island."""
+        while True:
+            flow = self.world.flows[self.plan.grid.node]
+            order = {"power_w": flow.imported - flow.exported}
+            try:
+                async with self._session.post(f"{control}/tie", json=order) as response:
+                    said = await response.json()
+                self.world.grid_present = bool(said["present"])
+                if abs(said["simulated_ms"] - self.world.at_ms) > _SAME_TIME_MS:
+                    self.world.set_time(int(said["simulated_ms"]))
+            except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
+                if self.world.grid_present:
+                    _LOG.warning("no answer from the neighbourhood next door: %s", error)
+                self.world.grid_present = False
+            await asyncio.sleep(_MIRROR_EVERY_S)
+
     # ---- the world's clock and state -------------------------------------------------------------
 
     async def _live(self) -> None:
@@ -203,6 +241,8 @@ class Neighbourhood:
             carried += (now - last) * 1000 * self.factor
             wall_s += now - last
             last = now
+            if self.world.tie_w and now > self._tie_until:
+                self.world.tie_w = 0
             while carried >= 1:
                 dt_ms = min(int(carried), longest_ms)
                 self.world.step(dt_ms)

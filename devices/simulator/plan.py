@@ -106,6 +106,13 @@ class GridPlan(_Part):
         return time_of_day_ms >= begin or time_of_day_ms < end
 
 
+class TiePlan(_Part):
+    """The line to a neighbouring microgrid, and the most it carries."""
+
+    node: NodeId
+    max_power_w: Annotated[int, Field(gt=0, le=10_000_000)]
+
+
 class Feeder(_Part):
     """Lines of the radial feeder, `(from, to)`."""
 
@@ -118,6 +125,7 @@ class Plan(_Part):
     start: Start
     battery: BatteryPlan
     grid: GridPlan
+    tie: TiePlan | None = None
     nodes: Annotated[tuple[Node, ...], Field(alias="node")]
     feeder: Feeder
 
@@ -126,7 +134,10 @@ class Plan(_Part):
         ids = [node.id for node in self.nodes]
         if len(ids) != len(set(ids)):
             raise ValueError("node: two nodes have one id; ids must differ")
-        for name, wanted in (("battery", self.battery.node), ("grid", self.grid.node)):
+        places = [("battery", self.battery.node), ("grid", self.grid.node)]
+        if self.tie is not None:
+            places.append(("tie", self.tie.node))
+        for name, wanted in places:
             if wanted not in ids:
                 raise ValueError(f"{name}.node: there is no node {wanted}")
         contacts = [(node.board, relay.pin) for node in self.nodes if (relay := node.relay)]

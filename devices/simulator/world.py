@@ -65,6 +65,7 @@ class World:
         dark: the neighbourhood is cut off from the main grid and the bank cannot carry it.
         energy_wms: what has flowed since the world began, by node and register.
         cell: the tabletop battery in place of the bank: it shows a charge but moves no energy.
+        tie_w: what the neighbouring microgrid draws over the tie; negative: what it gives.
     """
 
     plan: Plan
@@ -78,6 +79,7 @@ class World:
     flows: dict[int, Flow] = field(default_factory=dict)
     energy_wms: dict[int, list[int]] = field(default_factory=dict)
     cell: DemonstrationCell | None = None
+    tie_w: int = 0
 
     def __post_init__(self) -> None:
         for node in self.plan.nodes:
@@ -161,13 +163,16 @@ class World:
             for node in self.plan.nodes
             if node.kind in ("consumer", "prosumer", "der")
         }
-        deficit_w = sum(flow.imported - flow.exported for flow in flows.values())
+        tie_w = self.tie_w if self.plan.tie else 0
+        deficit_w = tie_w + sum(flow.imported - flow.exported for flow in flows.values())
         supply = dispatch(deficit_w, self._limits(dt_ms))
         self.dark = supply.dark
         if supply.dark:
-            flows = {node_id: Flow() for node_id in flows}
+            flows, tie_w = {node_id: Flow() for node_id in flows}, 0
         elif supply.curtailed_w:
             flows = _curtailed(flows, supply.curtailed_w)
+        if self.plan.tie:
+            flows[self.plan.tie.node] = Flow(imported=max(0, -tie_w), exported=max(0, tie_w))
         return flows | self._supply_flows(supply)
 
     def _supply_flows(self, supply: Supply) -> dict[int, Flow]:
