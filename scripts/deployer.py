@@ -42,6 +42,9 @@ ORDER = (
     "Interconnection",
     "RealTimePool",
     "DayAheadMarket",
+    "CarbonIntensity",
+    "CertificateFace",
+    "RenewableCertificate",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -204,6 +207,7 @@ class Deployer:
         """What the contract's constructor takes, from the plan and the contracts before it."""
         of, figures, markets = self._address, self.plan.parameters, self.plan.markets
         rate, prices, feed = self.plan.ether_rate, self.plan.prices, self.plan.feed
+        carbon = self.plan.carbon
         manager = self._address("AccessManager")
         arguments: dict[str, Callable[[], Sequence[Any]]] = {
             "AccessManager": lambda: [self.account.address],
@@ -255,6 +259,18 @@ class Deployer:
                 of("PriorityRegistry"), figures.auction_min_bond_micro_inr,
             ],
             "Interconnection": lambda: [of("ClearingHouse")],
+            "CarbonIntensity": lambda: [
+                manager, of("OracleQuorum"),
+                (
+                    carbon.min_g_per_kwh, carbon.max_g_per_kwh, carbon.max_age_seconds,
+                    carbon.lead_seconds,
+                ),
+            ],
+            "CertificateFace": lambda: [],
+            "RenewableCertificate": lambda: [
+                manager, of("MeterLedger"), of("MeterRegistry"), of("GridToken"),
+                of("CarbonIntensity"), of("CertificateFace"),
+            ],
             "RealTimePool": lambda: [
                 manager, of("MeterRegistry"), of("MeterLedger"), of("ClearingHouse"),
                 markets.report_seconds,

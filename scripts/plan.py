@@ -143,6 +143,24 @@ class Feed(_Strict):
         return self
 
 
+class Carbon(_Strict):
+    """What the feed of the main grid's carbon intensity is held to, g CO2/kWh."""
+
+    min_g_per_kwh: Annotated[int, Field(ge=0, lt=65_535)] = 0
+    max_g_per_kwh: Annotated[int, Field(gt=0, lt=65_535)] = 1_500
+    max_age_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 30 * 86_400
+    lead_seconds: Annotated[int, Field(ge=0, le=3_600)] = 0
+    """How long before its end an hour may be published: a table can, a measurement cannot."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_g_per_kwh > self.max_g_per_kwh:
+            raise ValueError(
+                f"min_g_per_kwh {self.min_g_per_kwh} is above max_g_per_kwh {self.max_g_per_kwh}"
+            )
+        return self
+
+
 class Parameters(_Strict):
     """Figures that the contracts start with; the operator and the admin can change most later."""
 
@@ -202,6 +220,7 @@ class Plan(_Strict):
     prices: Prices = Prices()
     markets: Markets = Markets()
     feed: Feed = Feed()
+    carbon: Carbon = Carbon()
     stablecoin: Stablecoin | None = None
 
     @model_validator(mode="after")
@@ -279,6 +298,8 @@ def local_plan(
         prices=Prices(
             source=source, max_age_seconds=_FEED_MAX_AGE_S if source == "feed" else 180 * 86_400
         ),
+        # Who retires a certificate in a demo sees its credits at once: the table knows the hour.
+        carbon=Carbon(lead_seconds=3_600),
         # Orders until two slots before the slot begins: a newcomer sees one cleared and settled.
         markets=Markets(
             gate_seconds=2 * slot_seconds, horizon_seconds=40 * slot_seconds, report_seconds=60

@@ -101,6 +101,13 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "pause": Role.PAUSER,
         "unpause": Role.PAUSER,
     },
+    "CarbonIntensity": {"setBounds": Role.ADMIN},
+    "RenewableCertificate": {
+        "requestForCommunity": Role.OPERATOR,
+        "approveRequests": Role.CERTIFIER,
+        "refuseRequest": Role.CERTIFIER,
+        "withdrawLot": Role.CERTIFIER,
+    },
     "RealTimePool": {"setGridPrices": Role.OPERATOR, "setDayAhead": Role.ADMIN},
     "DayAheadMarket": {
         "deliver": Role.CLEARING,
@@ -114,9 +121,10 @@ CONTRACT_ROLES: Mapping[Role, tuple[str, ...]] = {
     Role.DESK: ("PowerCoinDesk",),
     Role.LEDGER: ("MeterLedger",),
     Role.MARKET: ("EnergyMarket",),
+    Role.CERTIFICATE: ("RenewableCertificate",),
     Role.CLEARING: ("SurplusAuction", "Interconnection", "RealTimePool", "DayAheadMarket"),
 }
-"""Roles held by contracts. CERTIFICATE has no holder until a certificate contract is deployed."""
+"""Roles held by contracts."""
 
 ADMIN_DELAY_SECONDS = 2 * 24 * 3600
 """How long ahead ADMIN announces what it does (setSigners, setInventory, setAdvanceLimit,

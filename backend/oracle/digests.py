@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coincurve import PublicKey
@@ -26,6 +27,9 @@ _BATTERY_REPORT = keccak(
 _PRICE_OBSERVATION = keccak(
     text="PriceObservation(uint32 feed,uint64 round,uint128 priceMicroInrPerKwh,"
     "uint64 observedAt,uint64 epoch)"
+)
+_CARBON_INTENSITY = keccak(
+    text="CarbonIntensity(uint64 firstHour,uint16[] gramsPerKwh,uint64 epoch)"
 )
 _REQUEST = b"\x19Ohmstead oracle request:\n"
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -95,6 +99,16 @@ def price_digest(
     """What is signed about a price (micro-rupees per kWh), in the price feed's domain."""
     types = ["bytes32", "uint32", "uint64", "uint128", "uint64", "uint64"]
     values = [_PRICE_OBSERVATION, feed, round_id, price, observed_at, epoch]
+    return domain.digest(keccak(encode(types, values)))
+
+
+def carbon_digest(
+    domain: SigningDomain, first_hour: int, grams_per_kwh: Sequence[int], epoch: int
+) -> bytes:
+    """What is signed about hours of the main grid (g CO2/kWh), in the intensity feed's domain."""
+    figures = keccak(b"".join(grams.to_bytes(32, "big") for grams in grams_per_kwh))
+    types = ["bytes32", "uint64", "bytes32", "uint64"]
+    values = [_CARBON_INTENSITY, first_hour, figures, epoch]
     return domain.digest(keccak(encode(types, values)))
 
 

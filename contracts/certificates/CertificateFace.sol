@@ -49,7 +49,8 @@ contract CertificateFace is ICertificateFace {
         returns (string memory)
     {
         return string.concat(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 420 260\" font-family=\"sans-serif\" fill=\"#173b2f\">"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 420 260\" "
+            "font-family=\"sans-serif\" fill=\"#173b2f\">"
             "<rect width=\"420\" height=\"260\" rx=\"16\" fill=\"#e7f4ec\"/>"
             "<rect x=\"10\" y=\"10\" width=\"400\" height=\"240\" rx=\"10\" fill=\"none\" stroke=\"#2f7d5b\"/>",
             _text("46\" font-size=\"15", string.concat("Renewable certificate ", id.toString())),

@@ -211,7 +211,7 @@ interface IRenewableCertificate is IERC721 {
     /// @notice Mints approved certificates to their producers. Permissionless. At most MAX_BATCH.
     function issue(uint256[] calldata lotIds) external;
 
-    /// @notice Ends a certificate and begins 2 to MAX_PARTS others with the same owner. By the owner or who is approved.
+    /// @notice Ends a certificate and begins 2 to MAX_PARTS others of its owner. By the owner or who is approved.
     /// @param wh of each part, summing up to the certificate's
     /// @return firstChild id of the first part; the others follow
     function split(uint256 id, uint256[] calldata wh) external returns (uint256 firstChild);

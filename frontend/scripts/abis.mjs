@@ -24,6 +24,8 @@ const CONTRACTS = [
   "EnergyMarket",
   "ClearingHouse",
   "DayAheadMarket",
+  "CarbonIntensity",
+  "RenewableCertificate",
   "RealTimePool",
   "SurplusAuction",
   "Interconnection",

@@ -47,9 +47,13 @@ NAMES = (
     "Interconnection",
     "RealTimePool",
     "DayAheadMarket",
+    "CarbonIntensity",
+    "CertificateFace",
+    "RenewableCertificate",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
+CERTIFIER = 8
 FIRST_SIGNER = 10
 """Index of the first oracle node's development account."""
 
@@ -224,6 +228,7 @@ FIGURES: Mapping[str, Any] = {
     "buyPrice": 6_000_000,
     "sellPrice": 3_000_000,
     "feed": 1,
+    "firstBounds": (0, 1_500, 30 * 86_400, 3_600),
     "feedSettings": (2_000_000, 12_000_000, 60, 5, 100_000, 5_000),
     "startPrice": 6_000_000,
     "maxPriceAge": 10**9,
@@ -324,6 +329,7 @@ def _wire(rpc: RpcClient, deployment: Deployment, signers: Sequence[str], thresh
         Role.AUTHORITY: AUTHORITY,
         Role.PAUSER: PAUSER,
         Role.RELAYER: RELAYER,
+        Role.CERTIFIER: CERTIFIER,
     }
     grants = [(role, development_account(index).address) for role, index in holders.items()]
     grants.append((Role.AUTHORITY, development_account(SECOND_AUTHORITY).address))

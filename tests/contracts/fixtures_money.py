@@ -157,6 +157,8 @@ NAMES = {
     "book": "TariffBook",
     "priorities": "PriorityRegistry",
     "market": "EnergyMarket",
+    "intensity": "CarbonIntensity",
+    "certificates": "RenewableCertificate",
 }
 
 
@@ -177,6 +179,7 @@ def deployed_grid(project: Any, accounts: Any, chain: Any, tmp_path_factory: Any
         "authority": accounts[development.AUTHORITY],
         "pauser": accounts[development.PAUSER],
         "relayer": accounts[development.RELAYER],
+        "certifier": accounts[development.CERTIFIER],
         "alice": accounts[development.NEWCOMER],
         "bob": accounts[development.FIRST_HOUSEHOLD],
         "stranger": accounts[development.FIRST_HOUSEHOLD + 1],

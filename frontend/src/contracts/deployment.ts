@@ -4,6 +4,7 @@ import type { Address } from "viem";
 
 import {
   accessManagerAbi,
+  carbonIntensityAbi,
   clearingHouseAbi,
   dayAheadMarketAbi,
   energyMarketAbi,
@@ -18,6 +19,7 @@ import {
   quorumPriceFeedAbi,
   powerCoinDeskAbi,
   priorityRegistryAbi,
+  renewableCertificateAbi,
   realTimePoolAbi,
   surplusAuctionAbi,
   tariffBookAbi,
@@ -39,6 +41,8 @@ export const ABIS = {
   EnergyMarket: [...energyMarketAbi, ...errorsAbi],
   ClearingHouse: [...clearingHouseAbi, ...errorsAbi],
   DayAheadMarket: [...dayAheadMarketAbi, ...errorsAbi],
+  CarbonIntensity: [...carbonIntensityAbi, ...errorsAbi],
+  RenewableCertificate: [...renewableCertificateAbi, ...errorsAbi],
   RealTimePool: [...realTimePoolAbi, ...errorsAbi],
   SurplusAuction: [...surplusAuctionAbi, ...errorsAbi],
   Interconnection: [...interconnectionAbi, ...errorsAbi],

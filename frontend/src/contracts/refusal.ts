@@ -16,6 +16,7 @@ import { errorsAbi } from "./abis";
 import { marketSentences } from "./sentences/market";
 import { marketsSentences } from "./sentences/markets";
 import { auctionSentences } from "./sentences/auction";
+import { certificateSentences } from "./sentences/certificates";
 import { interconnectionSentences } from "./sentences/interconnection";
 import { meteringSentences } from "./sentences/metering";
 import { prioritySentences } from "./sentences/priority";
@@ -26,6 +27,7 @@ const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...marketsSentences,
   ...auctionSentences,
   ...interconnectionSentences,
+  ...certificateSentences,
   ...meteringSentences,
   ...prioritySentences,
   ...standardSentences,

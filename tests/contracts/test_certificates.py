@@ -1,0 +1,192 @@
+"""A certificate's way through Ape: from the sun's registers to its picture and its CO2 credits."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import ape
+import pytest
+from fixtures_money import CO2, ROOF, SALT, SOLAR, Microgrid
+
+from backend.oracle.digests import SigningDomain, carbon_digest, sign
+from backend.oracle.sum_tree import EntityKind, Leaf, SumTree, pack_registers
+
+CHAIN_ID = 31337
+FIELD = (1, 2, False, b"\x11" * 32)
+"""Declaration: solar, ground-mounted, no storage, evidence."""
+ISSUED, WITHDRAWN = 4, 5
+
+
+class Sun:
+    """The community's solar field, its slots and the proofs of them."""
+
+    def __init__(self, grid: Microgrid) -> None:
+        self.grid = grid
+        self.trees: dict[int, SumTree] = {}
+        self.leaves: dict[int, Leaf] = {}
+
+    def shine(self, wh: int) -> int:
+        self.grid.count(SOLAR, exported_wh=wh)
+        tree = SumTree.build([self.grid._leaf(meter) for meter in self.grid.counted])
+        slot = self.grid.close_slot()
+        self.trees[slot] = tree
+        self.leaves[slot] = Leaf(SOLAR, EntityKind.DER, self.grid.counted[SOLAR], SALT)
+        return slot
+
+    def claim(self, from_slot: int, to_slot: int) -> tuple[Any, ...]:
+        return (from_slot, to_slot, 0, *self._end(from_slot), *self._end(to_slot))
+
+    def _end(self, slot: int) -> tuple[Any, ...]:
+        proof = self.trees[slot].proof(SOLAR)
+        leaf = (SOLAR, pack_registers(self.leaves[slot].registers), SALT)
+        return leaf, [node.words() for node in proof.siblings], proof.path
+
+
+@pytest.fixture
+def sun(grid: Microgrid) -> Sun:
+    return Sun(grid)
+
+
+def publish(grid: Microgrid, first_hour: int, grams: list[int]) -> Any:
+    domain = SigningDomain("Ohmstead CarbonIntensity", "1", CHAIN_ID, grid.intensity.address)
+    digest = carbon_digest(domain, first_hour, grams, grid.quorum.epoch())
+    assert bytes(grid.intensity.publicationDigest(first_hour, grams)) == digest
+    signatures = [sign(signer, digest) for signer in grid.signers[:2]]
+    return grid.intensity.publish(first_hour, grams, signatures, sender=grid.stranger)
+
+
+def issued(grid: Microgrid, sun: Sun, wh: int) -> int:
+    """The operator's certificate of one slot of the field."""
+    claim = sun.claim(sun.shine(0), sun.shine(wh))
+    grid.certificates.requestForCommunity(claim, FIELD, sender=grid.operator)
+    lot = grid.certificates.lotCount()
+    grid.certificates.approveRequests([lot], sender=grid.certifier)
+    grid.certificates.issue([lot], sender=grid.stranger)
+    return int(grid.certificates.certificateCount())
+
+
+def decoded(uri: str, kind: str) -> bytes:
+    head, _, body = uri.partition(",")
+    assert head == f"data:{kind};base64"
+    return base64.b64decode(body, validate=True)
+
+
+def test_from_the_sun_to_credits(grid: Microgrid, sun: Sun) -> None:
+    certificates = grid.certificates
+    certificate = issued(grid, sun, 5_000)
+    assert certificates.ownerOf(certificate) == grid.operator
+    certificates.transferFrom(grid.operator, grid.bob, certificate, sender=grid.operator)
+    lot = certificates.lotOf(1)
+    start, end = certificates.periodOf(1)
+    assert (lot.meter, lot.wh, lot.issuer, end - start) == (SOLAR, 5_000, grid.certifier, 15)
+    publish(grid, start // 3600, [700] if start // 3600 == (end - 1) // 3600 else [700, 700])
+    before = grid.token.balanceOf(grid.alice, CO2)
+    receipt = certificates.retire(certificate, 2_001, grid.alice, "a year's bread", sender=grid.bob)
+    (credits,) = certificates.CreditsMinted.from_receipt(receipt)
+    assert credits.grams == 1_400  # of 1 400.7
+    assert grid.token.balanceOf(grid.alice, CO2) - before == 1_400
+    retirement, purpose = certificates.retirementOf(certificate + 1)
+    assert (retirement[0], retirement[3], purpose) == (grid.alice, True, "a year's bread")
+    assert certificates.verify(certificate + 2)[0]
+    assert not certificates.verify(certificate + 1)[0]
+
+
+def test_the_picture_shows_source_period_energy_and_state(grid: Microgrid, sun: Sun) -> None:
+    certificates = grid.certificates
+    certificate = issued(grid, sun, 5_000)
+    document = json.loads(decoded(certificates.tokenURI(certificate), "application/json"))
+    assert document["name"] == f"Renewable certificate {certificate}"
+    traits = {entry["trait_type"]: entry["value"] for entry in document["attributes"]}
+    start, end = certificates.periodOf(1)
+    assert traits == {
+        "start": start, "end": end, "lot": 1, "wh": 5_000, "meter": SOLAR, "zone": 1,
+        "source": "solar", "state": "active",
+    }  # fmt: skip
+    picture = ElementTree.fromstring(decoded(document["image"], "image/svg+xml"))
+    words = [node.text for node in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert words[1:3] == ["5000 Wh", "solar"]
+    assert words[4] == "active"
+    assert words[3] in document["description"]
+
+    def state(number: int) -> str:
+        shown = json.loads(decoded(certificates.tokenURI(number), "application/json"))
+        return str(shown["attributes"][-1]["value"])
+
+    certificates.retire(certificate, 1_000, grid.alice, "home", sender=grid.operator)
+    with ape.reverts(certificates.ERC721NonexistentToken, tokenId=certificate):
+        certificates.tokenURI(certificate)  # split
+    assert state(certificate + 1) == "retired"
+    certificates.withdrawLot(1, "the field was not connected", sender=grid.certifier)
+    assert state(certificate + 1) == "retired, lot withdrawn"
+    assert state(certificate + 2) == "withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        (0, "1970-01-01 00:00"),
+        (951_782_399, "2000-02-28 23:59"),
+        (951_782_400, "2000-02-29 00:00"),
+        (1_709_251_140, "2024-02-29 23:59"),
+        (4_107_542_400, "2100-03-01 00:00"),
+        (1_798_761_540, "2026-12-31 23:59"),
+    ],
+)
+def test_dates_of_pictures(project: Any, grid: Microgrid, time: int, shown: str) -> None:
+    face = _face(project, grid)
+    certificate, lot = (1, 0, 1, 0, 1), (1, 0, 0, 1, 1, 1, 1, False, ISSUED, *_nobody())
+    document = json.loads(
+        decoded(face.tokenUri(1, certificate, lot, time, time), "application/json")
+    )
+    assert f"{shown} - {shown} UTC" in document["description"]
+
+
+def test_what_the_certifier_alone_may(grid: Microgrid, sun: Sun) -> None:
+    certificates = grid.certificates
+    claim = sun.claim(sun.shine(0), sun.shine(100))
+    with ape.reverts(certificates.AccessManagedUnauthorized, caller=grid.alice):
+        certificates.requestForCommunity(claim, FIELD, sender=grid.alice)
+    certificates.requestForCommunity(claim, FIELD, sender=grid.operator)
+    for who in ("operator", "relayer", "authority", "pauser", "admin", "stranger"):
+        caller = getattr(grid, who)
+        with ape.reverts(certificates.AccessManagedUnauthorized, caller=caller):
+            certificates.approveRequests([1], sender=caller)
+        for method in (certificates.refuseRequest, certificates.withdrawLot):
+            with ape.reverts(certificates.AccessManagedUnauthorized, caller=caller):
+                method(1, "no", sender=caller)
+    with ape.reverts(certificates.RenewableCertificate_AlreadyCertified, meter=SOLAR):
+        certificates.requestForCommunity(claim, FIELD, sender=grid.operator)
+    certificates.refuseRequest(1, "another field's papers", sender=grid.certifier)
+    assert certificates.reasonOf(1) == "another field's papers"
+    certificates.requestForCommunity(claim, FIELD, sender=grid.operator)
+
+
+def test_only_certificates_mint_credits_and_only_the_admin_sets_bounds(grid: Microgrid) -> None:
+    for who in ("operator", "certifier", "admin", "relayer"):
+        caller = getattr(grid, who)
+        with ape.reverts(grid.token.AccessManagedUnauthorized, caller=caller):
+            grid.token.mintCo2(grid.alice, 1, sender=caller)
+    limits = (0, 900, 86_400, 0)
+    with ape.reverts(grid.intensity.AccessManagedUnauthorized, caller=grid.operator):
+        grid.intensity.setBounds(limits, sender=grid.operator)
+    grid.intensity.setBounds(limits, sender=grid.admin)
+    assert tuple(grid.intensity.bounds()) == limits
+
+
+def test_a_roof_that_nobody_claimed_is_the_communitys(grid: Microgrid, sun: Sun) -> None:
+    claim = list(sun.claim(sun.shine(0), sun.shine(100)))
+    claim[3] = (ROOF, *claim[3][1:])
+    with ape.reverts(grid.certificates.RenewableCertificate_TwoMeters):
+        grid.certificates.request(tuple(claim), FIELD, sender=grid.alice)
+
+
+def _face(project: Any, grid: Microgrid) -> Any:
+    return grid.deployer.deploy(project.CertificateFace)
+
+
+def _nobody() -> tuple[Any, ...]:
+    zero = "0x" + "0" * 40
+    return zero, 0, zero, 0, b"\0" * 32
