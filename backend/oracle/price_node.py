@@ -300,6 +300,7 @@ class PriceNode:
             "signature": None if own is None else own.signature.hex(),
             "terms": None if opinion is None else asdict(opinion),
             "decided": None,
+            "took_ms": None,
         }
         with self._lock:
             self._reports[number] = report
@@ -314,9 +315,14 @@ class PriceNode:
                 return
             members = self._signing.members if self._signing is not None else ()
             report["decided"] = decided_document(decided, members)
+            # From the moment that the round's number begins on every node's clock.
+            took_s = self._now() - current.round_id * self._settings.round_s
+            report["took_ms"] = round(1000 * took_s)
             leader = current.rules.leader(current.round_id, decided.commits.view)
             report["leader"] = members[leader]
-        log.info("price round %d: decided in view %d", current.round_id, decided.commits.view)
+        view = decided.commits.view
+        took_ms = 1000 * took_s
+        log.info("price round %d: view %d, %.0f ms", current.round_id, view, took_ms)
 
 
 def engine_settings(settings: FeedSettings, quorum: Quorum) -> EngineSettings:
