@@ -27,6 +27,7 @@ from backend.api.blynk_switch import AuthoritySwitcher
 from backend.api.errors import invalid_request, register_errors
 from backend.api.household_routes import household_blueprint
 from backend.api.live import Live
+from backend.api.market_routes import market_blueprint
 from backend.api.metrics import register_metrics
 from backend.api.node_routes import node_blueprint
 from backend.api.operator_routes import operator_blueprint
@@ -202,6 +203,7 @@ def _wsgi(
     app.register_api(household_blueprint(services, sign_in))
     app.register_api(operator_blueprint(services))
     app.register_api(trade_blueprint(services))
+    app.register_api(market_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))
     app.add_url_rule("/api/openapi.json", "openapi", lambda: app.api_doc)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from local_chain import (
@@ -17,6 +19,9 @@ from local_chain import (
 from oracle_kit import Device, SetClock
 from test_settlement import Books
 
+from backend.api.errors import ApiError
+from backend.api.market_reader import MarketReader
+from backend.api.market_routes import SignedOrders, queue_orders
 from backend.chain.context import ChainContext
 from backend.chain.market_clients import MarketClients, Placement, Side
 from backend.chain.types import BillingMode
@@ -155,6 +160,22 @@ def test_delivery_falls_short_and_both_accounts_add_up(traders: Traders) -> None
     assert [house.received_micro_inr, roof.received_micro_inr] == received
     assert closed.grid_micro_inr == expected.grid_received_micro_inr
 
+    reader = MarketReader(traders.store, traders.chain, traders.clients)
+    for meter, order, line in ((HOUSE, bid, house), (ROOF, offer, roof)):
+        statement = reader.statement(meter, traders.holder[meter], 0, slot)
+        (shown,) = [shown for shown in statement.lines if shown.slot == slot]
+        traded = order.earned_micro_inr - order.paid_micro_inr
+        assert shown.day_ahead_micro_inr == traded
+        assert shown.total_micro_inr == traded + (line.received_micro_inr or 0)
+        assert statement.total_micro_inr == sum(x.total_micro_inr for x in statement.lines)
+        assert statement.total_micro_inr == traders.wealth(traders.holder[meter]) - DEPOSIT
+        assert statement.unsettled_slots == 0
+    shown_book = reader.day_ahead(slot)
+    assert [(tick.tick, tick.bid_wh, tick.offer_wh) for tick in shown_book.book] == [
+        (80, 0, 2_000),
+        (100, 1_500, 0),
+    ]
+
     wealth = {meter: traders.wealth(holder) for meter, holder in traders.holder.items()}
     assert wealth[HOUSE] == DEPOSIT - bid.paid_micro_inr + received[0]
     assert wealth[ROOF] == DEPOSIT + offer.earned_micro_inr + received[1]
@@ -162,6 +183,42 @@ def test_delivery_falls_short_and_both_accounts_add_up(traders: Traders) -> None
     rounding = bid.paid_micro_inr - offer.earned_micro_inr
     assert sum(wealth.values()) + traders.wealth(operator) + rounding == 3 * DEPOSIT
     assert traders.work() == 0, "nothing is due any more"
+
+
+def signed(traders: Traders, slot: int, energy_wh: int = 1_000) -> SignedOrders:
+    """The roof's robot offers energy."""
+    market = traders.clients.day_ahead
+    deadline = traders.anvil.now() + 600
+    nonce = traders.chain.views.ask(market.nonces(traders.holder[ROOF]), max_age_s=0.0)
+    orders = [Placement(slot, Side.OFFER, 80, energy_wh)]
+    digest = traders.chain.views.ask(market.order_digest(ROOF, orders, nonce, deadline))
+    signature = development_account(STRANGER).unsafe_sign_hash(digest).signature
+    return SignedOrders.model_validate(
+        {
+            "meter_id": ROOF,
+            "orders": [{"slot": slot, "side": "offer", "tick": 80, "energy_wh": energy_wh}],
+            "deadline": deadline,
+            "signature": "0x" + signature.hex(),
+        }
+    )
+
+
+def test_a_robots_signed_orders_are_relayed_once(traders: Traders) -> None:
+    slot = traders.slot_now() + 6
+    services: Any = SimpleNamespace(store=traders.store, chain=traders.chain, clock=traders.clock)
+    body = signed(traders, slot)
+    queued = queue_orders(services, traders.clients, body)
+    assert queue_orders(services, traders.clients, body) == queued
+    traders.to_chain()
+    with traders.store.read() as connection:
+        (order,) = markets.orders_between(
+            connection, ROOF, traders.holder[ROOF].lower(), slot, slot
+        )
+    assert (order.energy_wh, order.tick, order.side) == (1_000, 80, Side.OFFER)
+    with pytest.raises(ApiError, match="signature of these orders with its next nonce"):
+        queue_orders(services, traders.clients, body)
+    with pytest.raises(ApiError, match="an order of 9 Wh is outside 10"):
+        queue_orders(services, traders.clients, signed(traders, slot, 9))
 
 
 def test_slots_are_caught_up_with_one_by_one(traders: Traders) -> None:
