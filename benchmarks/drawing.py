@@ -1,4 +1,4 @@
-"""Small charts as SVG text: rows of bars and of points, readable on light and on dark pages."""
+"""Small charts as SVG text: rows of bars, readable on light and on dark pages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ _LABEL_WIDTH, _ROW, _TOP, _GAP = 220, 26, 64, 24
 _STYLE = """
   .page { fill: #ffffff; } text { font: 13px system-ui, sans-serif; fill: #1f2933; }
   .title { font-weight: 600; } .quiet { fill: #5b6770; font-size: 12px; }
-  .bar { fill: #2f6fb2; } .marked { fill: #b45f06; } .line { stroke: #5b6770; }
-  .point { fill: #2f6fb2; fill-opacity: 0.55; } .mean { stroke: #b45f06; stroke-width: 3; }
+  .bar { fill: #2f6fb2; } .marked { fill: #b45f06; }
   @media (prefers-color-scheme: dark) {
     .page { fill: #15191e; } text { fill: #e6e9ec; } .quiet { fill: #a3adb5; }
-    .bar { fill: #6aa9e8; } .marked { fill: #f0a04b; } .line { stroke: #a3adb5; }
-    .point { fill: #6aa9e8; } .mean { stroke: #f0a04b; }
+    .bar { fill: #6aa9e8; } .marked { fill: #f0a04b; }
   }"""
 
 
@@ -52,37 +50,6 @@ def bars(title: str, labels: Sequence[str], panels: Sequence[Panel], marked: Seq
             )
             parts.append(_text(left + length + 6, top + 16, shown, "quiet"))
     return _page(_TOP + len(labels) * _ROW + 14, title, parts)
-
-
-def points(title: str, unit: str, rows: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """One row of points each label, with its mean as a line; a thin line marks 0 if in range."""
-    every = [value for _, values in rows for value in values]
-    low, high = min(*every, 0.0), max(*every, 0.0)
-    span = (high - low) or 1.0
-    across = WIDTH - _LABEL_WIDTH - 90
-
-    def at(value: float) -> float:
-        return _LABEL_WIDTH + 10 + (value - low) / span * across
-
-    bottom = _TOP + len(rows) * _ROW
-    parts = [
-        _text(16, 26, title, "title"),
-        _text(_LABEL_WIDTH + 10, 50, unit, "quiet"),
-        f'<line class="line" x1="{at(0):.1f}" y1="{_TOP}" x2="{at(0):.1f}" y2="{bottom}"/>',
-    ]
-    for row, (label, values) in enumerate(rows):
-        top, mean = _TOP + row * _ROW, sum(values) / len(values)
-        parts.append(_text(16, top + 17, label))
-        parts += [
-            f'<circle class="point" cx="{at(value):.1f}" cy="{top + 13}" r="4"/>'
-            for value in values
-        ]
-        parts.append(
-            f'<line class="mean" x1="{at(mean):.1f}" y1="{top + 4}" x2="{at(mean):.1f}"'
-            f' y2="{top + 22}"/>'
-        )
-        parts.append(_text(WIDTH - 74, top + 17, f"{mean:+.2f}", "quiet"))
-    return _page(bottom + 14, title, parts)
 
 
 def _text(x: float, y: float, words: str, kind: str = "") -> str:

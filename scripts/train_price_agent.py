@@ -224,22 +224,20 @@ def incumbents(split: Split) -> list[Row]:
     mean_w = float(
         np.mean([span.place.demand_wh.sum(axis=0).mean() * 4 for span in split.training])
     )
-    plain, cautious = (_best_closed_form(split, mean_w, most) for most in (1, 3))
+    plain, careful = (_best_closed_form(split, mean_w, caution) for caution in ((1,), (2, 3)))
     ways: list[tuple[str, MadePolicy]] = [
         (f"constant, Rs {constant.price_micro_inr_per_kwh / RUPEE:.2f}", lambda: constant),
         ("closed form", lambda: plain.made(mean_w)),
-        (f"closed form, gamma x {cautious.caution}", lambda: cautious.made(mean_w)),
+        (f"closed form, gamma x {careful.caution}", lambda: careful.made(mean_w)),
     ]
-    print(f"tuned: {plain}, {cautious}", file=sys.stderr)
+    print(f"tuned: {plain}, {careful}", file=sys.stderr)
     return [
         Row(name, split.on_held_out_days(made), split.on_training_days(made)) for name, made in ways
     ]
 
 
-def _best_closed_form(split: Split, mean_w: float, most_cautious: int) -> ClosedForm:
-    choices = itertools.product(
-        (0.5, 0.6, 0.7, 0.9, 0.97), (1, 10, 100), CostRule, range(1, most_cautious + 1)
-    )
+def _best_closed_form(split: Split, mean_w: float, cautions: Sequence[int]) -> ClosedForm:
+    choices = itertools.product((0.5, 0.6, 0.7, 0.9, 0.97), (1, 10, 100), CostRule, cautions)
     return max(
         (ClosedForm(*choice) for choice in choices),
         key=lambda form: split.on_training_days(lambda: form.made(mean_w)),
@@ -272,8 +270,14 @@ def train(split: Split, run: int, steps: int) -> AgentWeights:
     )
     model.learn(steps, callback=_progress(run, steps))
     layers = [*model.policy.mlp_extractor.policy_net, model.policy.action_net]
+    # To six decimals, so that what is judged is what an export holds.
     return AgentWeights.of(
-        (layer.weight.tolist(), layer.bias.tolist()) for layer in layers if hasattr(layer, "weight")
+        (
+            layer.weight.double().detach().numpy().round(6),
+            layer.bias.double().detach().numpy().round(6),
+        )
+        for layer in layers
+        if hasattr(layer, "weight")
     )
 
 
@@ -404,6 +408,21 @@ def show(found: Comparison) -> str:
     return "\n".join([*lines, "", f"{word}: {verdict.reason}."])
 
 
+def _admission(found: Comparison) -> dict[str, Any]:
+    """What the weights were admitted by, kept beside them."""
+    return {
+        "held_out_days": len(found.agents[0].held_out),
+        "runs": len(found.agents),
+        "over": {
+            gain.over: {
+                "inr_a_day": round(gain.mean, 2),
+                "at_least": round(gain.surely_at_least, 2),
+            }
+            for gain in found.verdict.gains
+        },
+    }
+
+
 def main() -> None:
     """Trains, compares, judges."""
     parser = argparse.ArgumentParser(
@@ -420,7 +439,7 @@ def main() -> None:
     found = compare(split, given.runs, given.steps)
     print(show(found))
     if given.export and found.verdict.admitted:
-        given.export.write_text(found.best().to_json())
+        given.export.write_text(found.best().to_json(_admission(found)))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Learning needs the extra `ai`; using what was learned needs nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, isfinite, pi, sin, tanh
 
@@ -16,7 +16,7 @@ from backend.pricing.environment import PricingRules, PricingState, SlotOutcome
 _TYPICAL_W = 10_000
 _RUPEE = 1_000_000
 
-Layer = tuple[Sequence[Sequence[float]], Sequence[float]]
+Layer = tuple[Iterable[Iterable[float]], Iterable[float]]
 
 
 def observation(rules: PricingRules, state: PricingState) -> tuple[float, ...]:
@@ -74,13 +74,17 @@ class AgentWeights:
     def from_json(cls, text: str) -> AgentWeights:
         """Reads what `to_json` wrote. Raises PriceError."""
         try:
-            return cls.of((layer["weights"], layer["biases"]) for layer in json.loads(text))
+            layers = json.loads(text)["layers"]
+            return cls.of((layer["weights"], layer["biases"]) for layer in layers)
+        except PriceError:
+            raise
         except (ValueError, KeyError, TypeError) as error:
-            raise PriceError(f"agent weights: not a list of layers ({error})") from error
+            raise PriceError(f"agent weights: no `layers` to be read ({error})") from error
 
-    def to_json(self) -> str:
-        """As a JSON list of layers."""
-        return json.dumps([{"weights": w, "biases": b} for w, b in self.layers]) + "\n"
+    def to_json(self, admission: Mapping[str, object]) -> str:
+        """With a record of what they were admitted by, for people; reading ignores it."""
+        layers = [{"weights": weights, "biases": biases} for weights, biases in self.layers]
+        return json.dumps({"admission": admission, "layers": layers}) + "\n"
 
     def answer(self, seen: Sequence[float]) -> float:
         """The network's number for what is seen, within -1..1."""

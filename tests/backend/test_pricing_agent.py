@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
+from importlib.resources import files
 from math import inf
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -16,6 +19,10 @@ from backend.pricing import PriceError
 from backend.pricing.admission import DAYS_AT_LEAST, RUNS_AT_LEAST, admit
 from backend.pricing.agent import AgentWeights, LearnedPrice, observation
 from backend.pricing.environment import first_state
+from backend.pricing.policies import CostRule
+from scripts import neighbourhoods
+from scripts.train_price_agent import RULES as PLAYED_BY
+from scripts.train_price_agent import WARM_UP_DAYS, ClosedForm, Span, Split, shipped_split, train
 
 SEEN = len(observation(RULES, first_state(RULES, 0, 0, 0)))
 
@@ -61,7 +68,7 @@ def test_what_is_seen_is_of_size_one() -> None:
 
 def test_weights_survive_json() -> None:
     weights = network(1, 5, 3, 1)
-    assert AgentWeights.from_json(weights.to_json()) == weights
+    assert AgentWeights.from_json(weights.to_json({})) == weights
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,17 @@ def test_weights_that_make_no_network_are_refused(
         AgentWeights.of(layers)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"weights": [["a"]], "biases": [0]}]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"layers": [1]}',
+        '{"layers": [{"weights": [["a"]], "biases": [0]}]}',
+        '{"layers": [{"weights": [[1, 2]], "biases": [0, 0]}]}',
+    ],
+)
 def test_json_that_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(PriceError):
         AgentWeights.from_json(text)
@@ -93,8 +110,6 @@ def test_a_short_training_run_gives_a_network_that_answers_as_torch_does() -> No
         pytest.importorskip(extra, reason="needs the extra `ai`")
     import numpy as np
     import torch
-
-    from scripts.train_price_agent import shipped_split, train
 
     weights = train(shipped_split(), run=0, steps=3072)
     layers = weights.layers
@@ -183,3 +198,24 @@ def test_too_little_to_judge_by_is_refused() -> None:
         admit(enough, {"closed form": [0.0] * 21})
     with pytest.raises(PriceError, match="run 2: 19 days"):
         admit([*enough[:2], [1.0] * 19], closed)
+
+
+# ---- what is shipped
+
+
+def test_the_shipped_agent_was_admitted_and_beats_the_closed_form_on_days_it_never_saw() -> None:
+    text = files("backend.pricing").joinpath("price_agent.json").read_text()
+    admission = json.loads(text)["admission"]
+    assert admission["held_out_days"] >= DAYS_AT_LEAST
+    assert admission["runs"] >= RUNS_AT_LEAST
+    assert min(gain["at_least"] for gain in admission["over"].values()) > 0
+
+    weights = AgentWeights.from_json(text)
+    april = neighbourhoods.shipped().neighbourhood
+    # A week it was judged by and not trained on (15 to 21 April), after three days to settle.
+    never_seen = Split((), (Span(april, 21 - WARM_UP_DAYS, 7 + WARM_UP_DAYS),))
+    closed_form = ClosedForm(0.5, 1, CostRule.LAST_KWH, 1)
+    mean_w = float(april.demand_wh.sum(axis=0).mean() * 4)
+    learned = never_seen.on_held_out_days(lambda: LearnedPrice(PLAYED_BY, weights))
+    formula = never_seen.on_held_out_days(lambda: closed_form.made(mean_w))
+    assert fmean(learned) > fmean(formula)
