@@ -69,7 +69,8 @@ class RoundRules:
         observers: observations that the contract needs, at least 2f+1.
         tolerance_ppm: how far a median may be from a node's own price.
         patience_s: how long a leader has in the first view; later views have more.
-        collect_s: how long a leader waits for more observations than needed.
+        collect_s: how long after the round's beginning a leader waits for more observations than
+            needed.
         resend_s: after this time what was said is repeated.
     """
 
@@ -128,6 +129,7 @@ class PriceRound:
         self._crypto = crypto
         self._own = own
         self._entered = True
+        self._begun = 0.0
         self._view_since = 0.0
         self._sent_at = 0.0
         self._observed: dict[int, Observed] = {}
@@ -147,7 +149,7 @@ class PriceRound:
 
     def begin(self, now: float) -> list[Send]:
         """States the own price."""
-        self._view_since = self._sent_at = now
+        self._begun = self._view_since = self._sent_at = now
         if self._own is not None:
             self._observed[self.me] = self._own
             self._say(self._own)
@@ -287,7 +289,7 @@ class PriceRound:
         if bound is not None:
             observations = bound.observations
         else:
-            waited = now - self._view_since >= self.rules.collect_s
+            waited = now - self._begun >= self.rules.collect_s
             observations = self._usable(now)
             if len(observations) < (self.rules.observers if waited else self.rules.nodes):
                 return

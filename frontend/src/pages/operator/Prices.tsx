@@ -1,5 +1,6 @@
 import { useState } from "react";
 
+import { usePrices } from "../../api/queries";
 import { useService } from "../../app/service";
 import { contractCall, useReads } from "../../contracts/call";
 import { useBusy, useTransact } from "../../transactions/context";
@@ -28,10 +29,23 @@ export function Prices() {
   });
   return (
     <Card title="Prices" testId="prices">
+      <SourceInForce />
       <Answer query={posted} what="the prices">
         {(data) => <PriceForm key={`${data.buy}-${data.sell}`} posted={data} />}
       </Answer>
     </Card>
+  );
+}
+
+/** What is posted counts only while the market follows it. */
+function SourceInForce() {
+  const inForce = usePrices().data;
+  if (!inForce || inForce.source === "posted") return null;
+  const whose = inForce.source === "feed" ? "the price that the oracle nodes agree on" : "another contract";
+  return (
+    <p data-testid="price-source">
+      {`The market follows ${whose}: ${formatPrice(BigInt(inForce.buy_micro_inr_per_kwh))} taken, ${formatPrice(BigInt(inForce.sell_micro_inr_per_kwh))} paid now. What is posted here counts once the admin makes it the source again.`}
+    </p>
   );
 }
 
