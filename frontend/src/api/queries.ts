@@ -12,12 +12,14 @@ import type {
   NodeEvent,
   NodeHealth,
   PriceHistory,
+  PriceRound,
   QuarantineEntry,
   Reading,
   RelayOverview,
   Slot,
   SlotPage,
   Summary,
+  TieAgreement,
 } from "./types";
 
 /** First element of every key says what kind of live notice refreshes it. */
@@ -26,6 +28,9 @@ export const keys = {
   health: ["health"] as const,
   relays: ["relays"] as const,
   prices: ["prices"] as const,
+  priceRound: (round: number) => ["price-round", round] as const,
+  // Flows are events of the chain.
+  ties: ["chain-events", "ties"] as const,
   meters: ["meters"] as const,
   slots: ["slots"] as const,
   slot: (slot: number) => ["slot", slot] as const,
@@ -58,6 +63,22 @@ export const useRelays = () =>
 
 export const usePrices = () =>
   useQuery({ queryKey: keys.prices, queryFn: ({ signal }) => request<PriceHistory>("/api/prices", { signal }) });
+
+/** Why a price is what it is. A round that was accepted changes no more. */
+export const usePriceRound = (round: number | null) =>
+  useQuery({
+    queryKey: keys.priceRound(round ?? -1),
+    queryFn: ({ signal }) => request<PriceRound>(`/api/prices/${round}`, { signal }),
+    enabled: round !== null,
+    staleTime: 60_000,
+    placeholderData: keepPreviousData,
+  });
+
+export const useTies = () =>
+  useQuery({
+    queryKey: keys.ties,
+    queryFn: async ({ signal }) => (await request<{ agreements: TieAgreement[] }>(`/api/interconnection${query({ limit: 96 })}`, { signal })).agreements,
+  });
 
 export const useMeters = () =>
   useQuery({

@@ -70,6 +70,98 @@ export interface PriceHistory extends Price {
   history: { buy_micro_inr_per_kwh: number; sell_micro_inr_per_kwh: number; at: number; round: number | null }[];
 }
 
+/** What a node's price follows from, by its own word. */
+export interface PriceTerms {
+  demand_w: number;
+  renewable_w: number;
+  soc_bp: number | null;
+  bid_micro_inr_per_kwh: number | null;
+  average_micro_inr_per_kwh: number;
+  cost_micro_inr_per_kwh: number;
+  alpha_milliwatt: number;
+  beta_milliwatt_per_inr: number;
+  gamma_milliwatt_per_inr: number;
+  net_alpha_milliwatt: number;
+  best_micro_inr_per_kwh: number;
+  local_micro_inr_per_kwh: number;
+  clamped: boolean;
+}
+
+export interface PriceOpinion {
+  signer: Address;
+  price_micro_inr_per_kwh: number;
+  observed_at: number;
+  /** Among those the median was taken of. */
+  counted: boolean;
+  terms: PriceTerms | null;
+}
+
+export interface PriceRound {
+  round: number;
+  epoch: number;
+  leader: Address;
+  /** How many leaders were replaced before. */
+  view: number;
+  median_micro_inr_per_kwh: number | null;
+  buy_micro_inr_per_kwh: number | null;
+  sell_micro_inr_per_kwh: number | null;
+  previous_micro_inr_per_kwh: number | null;
+  observed_at: number | null;
+  accepted_at: number | null;
+  transaction: Hex | null;
+  capped: boolean;
+  opinions: PriceOpinion[];
+}
+
+export interface TieParty {
+  account: Address;
+  /** Null: the main grid, which has no ledger. */
+  ledger: Address | null;
+  meter_id: number | null;
+  here: boolean;
+  guarantee_micro_inr: number | null;
+  owed_micro_inr: number | null;
+}
+
+/** Wh are positive from A to B. */
+export interface TieFlow {
+  slot: number;
+  previous_slot: number;
+  reading_a_wh: number;
+  reading_b_wh: number;
+  state: "settled" | "disputed" | "resolved";
+  basis: "opening" | "both_ends" | "one_end" | "silence" | null;
+  verdict: "agreed" | "arbitrated" | "timed_out" | null;
+  settled_wh: number;
+  micro_inr: number;
+  frozen_a_micro_inr: number;
+  frozen_b_micro_inr: number;
+  at: number;
+}
+
+export interface TieAgreement {
+  agreement_id: number;
+  a: TieParty;
+  b: TieParty;
+  metering: "both_ends" | "one_end";
+  arbiter: Address;
+  begun_at: number;
+  first_slot: number;
+  last_slot: number;
+  limit_wh_per_slot: number;
+  max_power_w: number;
+  price_a_to_b_micro_inr_per_kwh: number;
+  price_b_to_a_micro_inr_per_kwh: number;
+  tolerance_bps: number;
+  tolerance_wh: number;
+  a_to_b_wh: number;
+  b_to_a_wh: number;
+  paid_by_b_micro_inr: number;
+  paid_by_a_micro_inr: number;
+  /** Newest first. */
+  flows: TieFlow[];
+}
+
 export interface Relay {
   switch_id: number;
   label: string;

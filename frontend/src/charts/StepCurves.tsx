@@ -34,7 +34,7 @@ interface Props {
 }
 
 const HEIGHT = 280;
-const EDGE = { left: 62, right: 12, top: 22, bottom: 40 };
+const EDGE = { left: 62, right: 30, top: 22, bottom: 40 };
 
 /** Stepped curves over two axes, with a read-out of single levels for pointer and arrow keys. */
 export function StepCurves({ title, curves, levels, mark, xName, yName, formatX, formatY }: Props) {

@@ -5,6 +5,8 @@ import { useService } from "../../app/service";
 import { Notice } from "../../ui/Notice";
 import { AccountTab } from "./account/AccountTab";
 import { type MarketTab, tabsOf } from "./tabs";
+import { BetweenTab } from "./between/BetweenTab";
+import { PricesTab } from "./prices/PricesTab";
 import { StatementTab } from "./statement/StatementTab";
 import { TomorrowTab } from "./tomorrow/TomorrowTab";
 import "../../charts/charts.css";
@@ -15,6 +17,8 @@ const CONTENT: Record<MarketTab, () => ReactNode> = {
   tomorrow: TomorrowTab,
   account: AccountTab,
   statement: StatementTab,
+  prices: PricesTab,
+  between: BetweenTab,
 };
 
 /** Energy bought and sold among members, ahead of time and slot by slot. */

@@ -7,6 +7,8 @@ export const TABS = [
   { path: "tomorrow", label: "Tomorrow", needs: ["ClearingHouse", "DayAheadMarket", "RealTimePool"] },
   { path: "account", label: "Account", needs: ["ClearingHouse"] },
   { path: "statement", label: "Statement", needs: ["DayAheadMarket", "RealTimePool"] },
+  { path: "prices", label: "Prices", needs: ["QuorumPriceFeed"] },
+  { path: "between", label: "Between grids", needs: ["Interconnection"] },
 ] as const satisfies readonly { path: string; label: string; needs: readonly ContractName[] }[];
 
 export type MarketTab = (typeof TABS)[number]["path"];

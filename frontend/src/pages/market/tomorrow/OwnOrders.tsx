@@ -1,3 +1,4 @@
+import { useState } from "react";
 import type { Address } from "viem";
 
 import { useService } from "../../../app/service";
@@ -29,7 +30,7 @@ const STAGES: Record<Stage, { text: string; tone: BadgeTone }> = {
   unfilled: { text: "claimed: not filled", tone: "neutral" },
   cancelled: { text: "cancelled", tone: "neutral" },
 };
-const SHOWN = 40;
+const SHOWN = 12;
 const ALL_AT_ONCE = 100;
 
 function stageOf(order: OwnOrder, gateOpen: boolean): Stage {
@@ -45,7 +46,9 @@ export function OwnOrders({ orders, rules, now, address, onShow }: Props) {
   const busy = useBusy();
   const open = (order: OwnOrder) => order.state === "open" && now < gateOf(order.slot, config.slot_seconds, rules);
   const cancellable = orders.filter(open);
-  const listed = [...orders].sort((a, b) => b.slot - a.slot || Number(b.id - a.id)).slice(0, SHOWN);
+  const [all, setAll] = useState(false);
+  const newest = [...orders].sort((a, b) => b.slot - a.slot || Number(b.id - a.id));
+  const listed = all ? newest : newest.slice(0, SHOWN);
 
   const cancel = (ids: readonly bigint[]) =>
     transact({
@@ -108,6 +111,13 @@ export function OwnOrders({ orders, rules, now, address, onShow }: Props) {
               })}
             </tbody>
           </table>
+        </div>
+      )}
+      {newest.length > SHOWN && (
+        <div>
+          <button type="button" className="link-button" data-testid="all-orders" onClick={() => { setAll(!all); }}>
+            {all ? "Show fewer" : `Show all ${newest.length}`}
+          </button>
         </div>
       )}
     </Card>

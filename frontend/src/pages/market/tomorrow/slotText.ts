@@ -3,7 +3,7 @@
 import { formatClock, formatDay } from "../../../units/time";
 
 const ROW_SECONDS = [60, 300, 900, 3_600, 6 * 3_600, 86_400];
-const FEWEST_IN_A_ROW = 4;
+const FEWEST_IN_A_ROW = 12;
 
 export const slotClock = (slot: number, slotSeconds: number): string =>
   formatClock(slot * slotSeconds, { seconds: slotSeconds % 60 !== 0 });
@@ -18,7 +18,7 @@ export interface SlotRow {
   slots: number[];
 }
 
-/** Slots by hours, or by what holds at least four of them; each new day is named. */
+/** Slots by the hour, or by what holds at least twelve of them; each new day is named. */
 export function rowsOf(slots: readonly number[], slotSeconds: number): SlotRow[] {
   const span = ROW_SECONDS.find((seconds) => seconds >= FEWEST_IN_A_ROW * slotSeconds) ?? slotSeconds;
   const rows: SlotRow[] = [];
