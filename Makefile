@@ -105,6 +105,20 @@ serve: compile ## the service alone, on a network where the contracts are deploy
 	@$(MAKE) -s frontend/dist/index.html
 	@ape run serve --network ethereum:$(NETWORK):node
 
+# ---- devices ---------------------------------------------------------------------------------------
+
+.PHONY: uno
+uno: ## the Arduino Uno's firmware, with its size (needs gcc-avr and avr-libc)
+	@command -v avr-g++ >/dev/null || { echo "the Uno's firmware needs avr-gcc (Debian: apt-get install gcc-avr avr-libc)" >&2; exit 1; }
+	@$(MAKE) -C devices/uno
+
+.PHONY: flash-uno
+flash-uno: ## onto a board: make flash-uno PORT=/dev/ttyACM0 (needs avrdude too; then docs/hardware.md)
+	@test -n "$(PORT)" || { echo "which port? make flash-uno PORT=/dev/ttyACM0" >&2; exit 1; }
+	@command -v avrdude >/dev/null || { echo "flashing needs avrdude (Debian: apt-get install avrdude)" >&2; exit 1; }
+	@$(MAKE) uno
+	@$(MAKE) -C devices/uno flash PORT=$(PORT)
+
 # ---- tests -----------------------------------------------------------------------------------------
 
 .PHONY: test
