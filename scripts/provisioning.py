@@ -37,17 +37,25 @@ NEWCOMERS_METER = 4
 """House C1: nobody's yet, so that whoever opens the page can join with its code."""
 
 _HOUSEHOLDS: dict[int, BillingMode] = {
-    12: BillingMode.PREPAID,
+    12: BillingMode.MARKET,
     7: BillingMode.PREPAID,
     8: BillingMode.BILLED,
     9: BillingMode.PREPAID,
-    10: BillingMode.PREPAID,
-    11: BillingMode.BILLED,
+    10: BillingMode.MARKET,
+    11: BillingMode.MARKET,
 }
 """Demo households and how they pay; the development accounts follow each other in this order."""
 
 _POCKET_MONEY_WEI = 10**16  # Rs 2 500 at the demo's first rate
 _ENOUGH_WEI = 10**18
+_GRID_MICRO_INR = 50_000_000_000  # of the main grid's money at the clearing house
+_GRID_WEI = 10**18
+_SPENDERS = {
+    BillingMode.PREPAID: "EnergyMarket",
+    BillingMode.BILLED: "TariffBook",
+    BillingMode.MARKET: "ClearingHouse",
+}
+"""Whom a household lets take its INR."""
 
 
 class ProvisionError(RuntimeError):
@@ -82,6 +90,7 @@ def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]
     say(f"meters, switches and one-time codes are on chain ({sent} calls sent)")
     if chain_id in LOCAL_CHAINS:
         chain.fund_people()
+        chain.fund_grid(operator)
         joined = sum(chain.move_in(meter, mode, codes) for meter, mode in _HOUSEHOLDS.items())
         say(f"{len(_HOUSEHOLDS)} demo households hold their meters ({joined} joined now)")
         _write_demo_wallets(settings)
@@ -288,6 +297,12 @@ class _Chain:
         codes.forget(meter)
         desk = self.contracts["PowerCoinDesk"]
         wallet.send(desk.call("buyWithEther", wallet.address, 0), _POCKET_MONEY_WEI)
-        spender = "EnergyMarket" if mode is BillingMode.PREPAID else "TariffBook"
+        spender = _SPENDERS[mode]
         wallet.send(token.call("setApprovalForAll", self.contracts[spender].address, True))
         return True
+
+    def fund_grid(self, operator: Wallet) -> None:
+        """The operator's account at the clearing house, which stands for the main grid."""
+        house = self.contracts["ClearingHouse"]
+        if self.views.ask(house.call("balanceOf", operator.address)) < _GRID_MICRO_INR:
+            operator.send(house.call("deposit", 0), _GRID_WEI)

@@ -1,4 +1,5 @@
-"""The demo's households: they buy energy before it runs out, sell what is left over, pay bills.
+"""The demo's households: they buy energy before it runs out, sell what is left over, pay bills, or
+trade it slot by slot.
 
 Only on a local chain, with development accounts. One household forgets to buy until its supply is
 suspended, so that suspension and resumption can be seen. `python -m scripts.residents`
@@ -22,12 +23,14 @@ from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
 from backend.chain.types import BillingMode
 from backend.chain.views import ChainViews
 from backend.config import Settings, load_settings
+from backend.oracle.registers import unpack_registers
+from scripts.market_robot import NetHistory, limits_of, orders_for
 from scripts.provisioning import household_account, households
 from scripts.transactions import TransactionError, Wallet
 
 log = logging.getLogger(__name__)
 
-FORGETFUL_METER = 12
+FORGETFUL_METER = 9
 _BUY_BELOW_WH = 500
 _AHEAD_WH = 3_000
 _SELL_ABOVE_WH = 6_000
@@ -35,6 +38,8 @@ _KEEP_WH = 3_000
 _SLIPPAGE_PERCENT = 3
 """How far the price may move between the quote and the block."""
 _POCKET_MONEY_WEI = 10**16
+_DEPOSIT_BELOW_MICRO_INR = 200_000_000
+_ORDER_AHEAD_SLOTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class Residents:
         self._contracts = ContractSet(deployment)
         self._clients = Clients(self._contracts)
         self._views = ChainViews(self._rpc, self._contracts, self._clients, 0.0)
+        self._histories: dict[int, NetHistory] = {}
 
     def act(self) -> None:
         """Lets each household do what it wants; one that cannot says why in the log."""
@@ -81,6 +87,8 @@ class Residents:
             try:
                 if mode is BillingMode.PREPAID:
                     self._trade(meter)
+                elif mode is BillingMode.MARKET:
+                    self._order(meter)
                 else:
                     self._pay_bills(meter)
             except (TransactionError, ContractError, RpcError) as error:
@@ -111,6 +119,38 @@ class Residents:
             least = proceeds - proceeds * _SLIPPAGE_PERCENT // 100
             wallet.send(market.call("sellEnergy", -wanted, least))
             log.info("household %d sold %d Wh", meter, -wanted)
+
+    def _order(self, meter: int) -> None:
+        """Orders for the coming slots that it has not ordered for, and money for them."""
+        markets = self._clients.markets
+        if markets is None:
+            return
+        wallet = self._wallet(meter)
+        history = self._histories.setdefault(meter, NetHistory())
+        registers = unpack_registers(self._views.settled_registers(meter))
+        history.note(self._views.latest_slot(), registers)
+        if self._views.ask(markets.pool.trader_of(meter)) != wallet.address:
+            return  # its terms begin with a settlement
+        now = number(self._rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+        gate_s = self._views.ask(markets.day_ahead.gate_seconds())
+        first = (now + gate_s) // self.slot_seconds + 2
+        coming = range(first, first + _ORDER_AHEAD_SLOTS)
+        placed = self._views.ask_many([markets.day_ahead.unclaimed(meter, s) for s in coming])
+        open_slots = [slot for slot, orders in zip(coming, placed, strict=True) if not orders]
+        buyback, retail = self._views.ask(markets.pool.grid_prices_at(first))
+        orders = orders_for(
+            open_slots,
+            {slot: history.expected(slot) for slot in open_slots},
+            limits_of(meter, buyback, retail),
+            tick=self._views.ask(markets.day_ahead.tick_size()),
+            min_order_wh=self._views.ask(markets.day_ahead.min_order_wh()),
+        )
+        if not orders:
+            return
+        if self._views.ask(markets.house.balance_of(wallet.address)) < _DEPOSIT_BELOW_MICRO_INR:
+            wallet.send(markets.house.deposit(0), _POCKET_MONEY_WEI)
+        wallet.send(markets.day_ahead.place(meter, orders))
+        log.info("household %d placed %d orders", meter, len(orders))
 
     def _pay_bills(self, meter: int) -> None:
         wallet, book = self._wallet(meter), self._clients.tariff

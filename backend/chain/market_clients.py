@@ -92,6 +92,10 @@ class DayAheadClient:
         """Slots of a meter that the pool has not taken over."""
         return self.contract.call("pendingSlots", meter)
 
+    def unclaimed(self, meter: int, slot: int) -> Call[list[int]]:
+        """A meter's open orders of a slot, ascending."""
+        return self.contract.call("unclaimed", meter, slot)
+
     def book_of(self, slot: int) -> Call[tuple[list[int], list[int]]]:
         """Wh bid and offered at each tick, from tick 1."""
         return self.contract.call("bookOf", slot)
