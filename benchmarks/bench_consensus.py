@@ -165,7 +165,7 @@ def measure_processes(size: int) -> None:
         )  # fmt: skip
 
 
-def until(ready: Callable[[], bool], what: str, within_s: float = 90.0) -> None:
+def until(ready: Callable[[], bool], what: str, within_s: float = 300.0) -> None:
     deadline = time.monotonic() + within_s
     while not ready():
         if time.monotonic() > deadline:

@@ -114,7 +114,7 @@ def nodes(chain: ChainContext, tmp_path: Path) -> Iterator[Nodes]:
         made.kill(index)
 
 
-def eventually(look: Callable[[], T | None], nodes: Nodes, what: str, within_s: float = 30.0) -> T:
+def eventually(look: Callable[[], T | None], nodes: Nodes, what: str, within_s: float = 150.0) -> T:
     deadline = time.monotonic() + within_s
     while (found := look()) is None:
         assert time.monotonic() < deadline, f"{what}\n{nodes.logs()}"
