@@ -156,7 +156,9 @@ class Board:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
-        answer = self._answer()
+        return self._note(self._answer())
+
+    def _note(self, answer: str) -> str:
         found = re.fullmatch(r"at (\d+) pins ([0-9a-f]) writes (\d+)", answer)
         if found:
             self.at = At(int(found[1]), int(found[2], 16), int(found[3]))
@@ -185,9 +187,8 @@ class Board:
         try:
             yield
         finally:
-            self._process.stdin.write("advance 0\n")
-            self._answer()
-            self._answer()
+            self.tell("advance 0")  # the answer to "pace"
+            self._note(self._answer())
 
     def write(self, data: bytes) -> None:
         os.write(self._line, data)
@@ -212,13 +213,13 @@ class Board:
                 return lines[:-1]
         raise AssertionError(f"no answer to {command}: {heard!r}")
 
-    def provision(self, **settings: int) -> None:
+    def provision(self, key: bytes = KEY, **settings: int) -> None:
         """Node 12 with its key, readings every second, a slot of 15 s; then power again."""
         self.advance(100)
         given = {"node": NODE, "reading_s": 1, "slot_s": 15, "active_low": 0, **settings}
         for name, value in given.items():
             assert self.ask(f"set {name} {value}")[-1] == "ok", name
-        assert self.ask(f"key {KEY.hex()}")[-1] == "ok"
+        assert self.ask(f"key {key.hex()}")[-1] == "ok"
         assert self.ask("save")[-1] == "ok"
         self.power_off()
         self.power_on()
