@@ -157,6 +157,9 @@ NAMES = {
     "book": "TariffBook",
     "priorities": "PriorityRegistry",
     "market": "EnergyMarket",
+    "clearing": "ClearingHouse",
+    "pool": "RealTimePool",
+    "day_ahead": "DayAheadMarket",
     "intensity": "CarbonIntensity",
     "certificates": "RenewableCertificate",
 }
