@@ -296,7 +296,7 @@ def test_every_kind_and_mode_of_the_chain_has_its_name() -> None:
         "none", "consumer", "prosumer", "der", "battery", "ev", "grid",
     ]  # fmt: skip
     assert [mode_name(mode) for mode in BillingMode] == [
-        "community", "prepaid", "billed", "on_request",
+        "community", "prepaid", "billed", "on_request", "market",
     ]  # fmt: skip
 
 
