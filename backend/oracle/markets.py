@@ -59,12 +59,14 @@ class MarketUpkeep:
         self._chain = chain
         self._wake_sender = wake_sender
         self._now = now
+        self._busy: frozenset[str] = frozenset()
 
     def sweep(self) -> int:
         """Looks at everything once; how many calls were written."""
         clients = self._chain.clients.markets
         if clients is None:
             return 0
+        self._busy = self._on_their_way()
         looks: Sequence[Callable[[MarketClients], Iterator[_Due]]] = (
             self._memberships,
             self._clearings,
@@ -75,12 +77,17 @@ class MarketUpkeep:
         )
         return self._write([due for look in looks for due in look(clients)])
 
+    def _on_their_way(self) -> frozenset[str]:
+        """Keys of calls that are sent and not final. Asked before anything is simulated: what is
+        final by then, the simulation sees."""
+        with self._store.read() as connection:
+            rows = outbox.in_states(connection, outbox.UNFINISHED)
+        return frozenset(row.key.rpartition(":")[0] for row in rows)
+
     def _write(self, found: Sequence[_Due]) -> int:
         written = 0
         with self._store.write() as connection:
             for due in found:
-                if outbox.is_unfinished(connection, due.key + ":"):
-                    continue
                 now_ms = int(self._now() * 1000)
                 written += outbox.add(
                     connection,
@@ -159,6 +166,8 @@ class MarketUpkeep:
             leaves = {leaf.meter_id: leaf for leaf in slots.leaves_of(connection, slot)}
         known = [meter for meter in group if meter in leaves]
         due = [self._reporting(clients, slot, batch, leaves) for batch in _batches(known)]
+        if any(one.key in self._busy for one in due):
+            return
         passed = list(self._that_succeed(due))
         if len(passed) == len(due) and len(known) == len(group):
             yield from passed
@@ -212,6 +221,7 @@ class MarketUpkeep:
             for slot, meters in found.items()
             for batch in _batches(meters)
         ]
+        due = [one for one in due if one.key not in self._busy]
         answers = self._simulate([one.call for one in due])
         for one, settled in zip(due, answers, strict=True):
             if isinstance(settled, int) and settled > 0:
@@ -220,6 +230,7 @@ class MarketUpkeep:
     # ---- asking first --------------------------------------------------------------------------
 
     def _that_succeed(self, due: Sequence[_Due]) -> Iterator[_Due]:
+        due = [one for one in due if one.key not in self._busy]
         answers = self._simulate([one.call for one in due])
         for one, answer in zip(due, answers, strict=True):
             if not isinstance(answer, Exception):
