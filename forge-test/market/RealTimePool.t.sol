@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
-import {BillingMode, MeterId} from "contracts/Types.sol";
+import {BillingMode, Leaf, MeterId, Registers} from "contracts/Types.sol";
 import {IMeterLedger} from "contracts/interfaces/IMeterLedger.sol";
 import {IRealTimePool} from "contracts/interfaces/IRealTimePool.sol";
+import {ITariffBook} from "contracts/interfaces/ITariffBook.sol";
 import {PoolMath} from "contracts/market/PoolMath.sol";
 import {RealTimePool} from "contracts/market/RealTimePool.sol";
 import {MembersTest} from "./MembersTest.sol";
+import {SlotTree} from "./SlotTree.sol";
 
 /// join, depart: terms that began and ended, changes that wait, positions that are left
 /// report, declare: order of slots, window, missed slots, foreign leaves, twice
@@ -374,6 +376,40 @@ contract RealTimePoolTest is MembersTest {
         _report(later, _only(ROOF));
         _assertLine(later, ROOF, 300, 0);
         pool.depart(ROOF);
+    }
+
+    function test_inMarketTermsEnergyIsTheInventorysAndNobodyOwesIt() public {
+        uint256 before = token.balanceOf(address(market), ENERGY);
+        _count(ROOF, 0, 3_000);
+        _count(HOUSE, 1_000, 0);
+        _closeSlot();
+        assertEq(token.balanceOf(address(market), ENERGY), before + 2_000);
+        assertEq(token.balanceOf(bob, ENERGY), 0);
+        assertEq(ledger.debtOf(HOUSE), 0);
+        assertTrue(!market.enforce(HOUSE), "nothing to suspend for");
+        vm.expectRevert(abi.encodeWithSelector(ITariffBook.TariffBook_NotBilled.selector, HOUSE));
+        book.issueBill(HOUSE);
+    }
+
+    function test_manyLeavesAreProvenAtOnce() public {
+        _count(HOUSE, 1_000, 0);
+        _commitAt(slot);
+        Leaf[] memory leaves = _leaves();
+        uint256[] memory indices = new uint256[](2);
+        (indices[0], indices[1]) = (1, 4);
+        (bytes32[3][] memory proof, bytes memory flags) =
+            SlotTree.multiproof(SlotTree.leafNodes(leaves, _kinds), indices);
+        Leaf[] memory two = new Leaf[](2);
+        (two[0], two[1]) = (leaves[1], leaves[4]);
+        ledger.requireLeaves(slot, two, proof, flags);
+        two[1].registers = Registers.wrap(Registers.unwrap(two[1].registers) + 1);
+        vm.expectRevert(IMeterLedger.MeterLedger_BadProof.selector);
+        ledger.requireLeaves(slot, two, proof, flags);
+        (two[0], two[1]) = (leaves[4], leaves[1]);
+        vm.expectRevert(IMeterLedger.MeterLedger_BadProof.selector);
+        ledger.requireLeaves(slot, two, proof, flags);
+        vm.expectPartialRevert(IMeterLedger.MeterLedger_BatchTooLong.selector);
+        ledger.requireLeaves(slot, new Leaf[](257), proof, flags);
     }
 
     // ---- settings
