@@ -7,6 +7,8 @@ comes from a file, goes over the cable and can never be read back.
 from __future__ import annotations
 
 import argparse
+import os
+import secrets
 import sys
 import time
 from collections.abc import Sequence
@@ -78,6 +80,18 @@ def read_key(path: Path) -> str:
     raise ConsoleError(f"{path}: a key is 64 hexadecimal digits")
 
 
+def make_key(path: Path) -> None:
+    """A fresh key in `path`, readable by its owner only, unless there is one. Raises ConsoleError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise ConsoleError(f"{path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")
+
+
 def provision(console: Console, node: int, key: str, settings: Sequence[str]) -> list[str]:
     """Writes it all and starts the node; what the board then shows. Raises ConsoleError."""
     console.ask(f"set node {node}")
@@ -98,6 +112,7 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", required=True, help="serial port, as /dev/ttyACM0 or COM3")
     parser.add_argument("--node", type=int, help="the node's number")
     parser.add_argument("--key-file", type=Path, help="64 hex digits; the gateway has the same")
+    parser.add_argument("--new-key", action="store_true", help="make the key file if there is none")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
     parser.add_argument(
         "--ask", action="append", default=[], metavar="COMMAND",
@@ -113,6 +128,8 @@ def main(given: Sequence[str]) -> int:
         print("needs --node and --key-file, or --ask", file=sys.stderr)
         return 2
     try:
+        if arguments.new_key and arguments.key_file:
+            make_key(arguments.key_file)
         key = read_key(arguments.key_file) if arguments.key_file else ""
         console = Console(arguments.port)
         try:

@@ -49,3 +49,14 @@ def test_mistakes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert provision.main(given) == 1
     assert "no-port" in capsys.readouterr().err
     assert provision.main(["--port", "x", "--node", "12"]) == 2
+
+
+def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "200.key"
+    provision.make_key(path)
+    made = provision.read_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    provision.make_key(path)
+    assert provision.read_key(path) == made
+    with pytest.raises(provision.ConsoleError, match="No such file"):
+        provision.make_key(tmp_path / "nowhere" / "200.key")
