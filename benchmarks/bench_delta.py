@@ -1,9 +1,8 @@
 """How much smaller deltas make a node's readings: JSON lines for `make bench`.
 
 Power is that of a real week of households and a roof (devices/simulator/profiles), energy follows
-from it, current from power and voltage. Voltage, power factor and temperature are in no
-profiles: they stray by what sensors and a low-voltage feeder show. Every 16th reading is a keyframe,
-and counts.
+from it, current from power and voltage. Voltage, power factor and temperature are in no profile:
+they stray by what sensors and a low-voltage feeder show. Every 16th reading is a keyframe, counted.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def read_key(path: Path) -> str:
 
 
 def make_key(path: Path) -> None:
-    """A fresh key in `path`, readable by its owner only, unless there is one. Raises ConsoleError."""
+    """A fresh key in `path`, for its owner alone, unless there is one. Raises ConsoleError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
