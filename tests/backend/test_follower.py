@@ -219,7 +219,7 @@ def test_notices_follow_the_commit_and_one_bad_receiver_stops_nobody(
 
     def good(_sender: object, event: ChainEvent) -> None:
         with store.read() as connection:
-            found = events.query(connection, name=event.name, limit=50)
+            found = events.query(connection, name=event.name, limit=5_000)
         heard.append((event.name, event in found))
 
     signals.chain_event.connect(bad)
