@@ -8,7 +8,7 @@ import { addressOf, type ContractName } from "../contracts/deployment";
 import { useWallet } from "../wallet/useWallet";
 import { useTransact } from "./context";
 
-const NAMES: Partial<Record<ContractName, string>> = { EnergyMarket: "energy market", TariffBook: "tariff book", ClearingHouse: "clearing house" };
+const NAMES: Partial<Record<ContractName, string>> = { EnergyMarket: "energy market", TariffBook: "tariff book", ClearingHouse: "clearing house", SurplusAuction: "surplus auction" };
 
 export interface Allowance {
   /** Undefined until known. */
@@ -17,7 +17,7 @@ export interface Allowance {
   ensure: () => Promise<boolean>;
 }
 
-export function useAllowance(contract: "EnergyMarket" | "TariffBook" | "ClearingHouse"): Allowance {
+export function useAllowance(contract: "EnergyMarket" | "TariffBook" | "ClearingHouse" | "SurplusAuction"): Allowance {
   const { config } = useService();
   const { address } = useWallet();
   const transact = useTransact();

@@ -5,6 +5,7 @@ import { useService } from "../../app/service";
 import { Notice } from "../../ui/Notice";
 import { AccountTab } from "./account/AccountTab";
 import { type MarketTab, tabsOf } from "./tabs";
+import { AuctionsTab } from "./auctions/AuctionsTab";
 import { BetweenTab } from "./between/BetweenTab";
 import { PricesTab } from "./prices/PricesTab";
 import { StatementTab } from "./statement/StatementTab";
@@ -18,6 +19,7 @@ const CONTENT: Record<MarketTab, () => ReactNode> = {
   account: AccountTab,
   statement: StatementTab,
   prices: PricesTab,
+  auctions: AuctionsTab,
   between: BetweenTab,
 };
 

@@ -8,6 +8,7 @@ export const TABS = [
   { path: "account", label: "Account", needs: ["ClearingHouse"] },
   { path: "statement", label: "Statement", needs: ["DayAheadMarket", "RealTimePool"] },
   { path: "prices", label: "Prices", needs: ["QuorumPriceFeed"] },
+  { path: "auctions", label: "Auctions", needs: ["ClearingHouse", "SurplusAuction"] },
   { path: "between", label: "Between grids", needs: ["Interconnection"] },
 ] as const satisfies readonly { path: string; label: string; needs: readonly ContractName[] }[];
 
