@@ -152,7 +152,7 @@ function Table({ rows, seconds }: { rows: readonly StatementRow[]; seconds: numb
           </thead>
           <tbody>
             {listed.map((row) => (
-              <tr key={row.slot} data-testid={`statement-${row.slot}`} data-state={row.state} data-delivered={row.deliveredWh.toString()} data-imbalance={row.imbalanceWh.toString()}>
+              <tr key={row.slot} data-testid={`statement-${row.slot}`} data-state={row.state} data-delivered={row.deliveredWh.toString()} data-imbalance={row.imbalanceWh.toString()} data-total-row={row.totalMicroInr.toString()}>
                 <th scope="row">{slotClock(row.slot, seconds)}</th>
                 <td>
                   <Badge tone={STATES[row.state].tone}>{STATES[row.state].text}</Badge>
