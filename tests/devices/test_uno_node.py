@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,8 +71,6 @@ def test_a_sine_is_measured_within_one_per_cent(
     board: Board, volts: float, amperes: float, degrees: float, hertz: float
 ) -> None:
     """One per cent of apparent power: the converter's part of what docs/hardware.md states."""
-    import math
-
     board.wave(volts, amperes, degrees, hertz)
     board.provision()
     line = Line(board)
@@ -188,6 +189,34 @@ def test_a_silent_gateway_costs_readings_and_no_energy(line: Line) -> None:
     assert not statuses[-1] & (STATUS_SPOOL_OVERFLOWED | STATUS_FAIL_SAFE)
     registers = [reading.imported_wh for _, reading in line.heard.readings]
     assert registers == sorted(registers)
+
+
+def test_a_line_that_loses_a_third_of_everything_loses_no_energy(board: Board) -> None:
+    chance = random.Random(7)
+    board.provision(ua_per_count=73_982 * WH, limit_ma=0, creep_w=100)
+    line = Line(board)
+    line.result = lambda frame: None if chance.random() < 0.3 else Result.ACCEPTED
+    line.answer_is_lost = lambda: chance.random() < 0.3
+    line.run(16_000)
+    board.wave(230, 0)
+    line.run(3_000)
+    line.result, line.answer_is_lost = lambda frame: Result.ACCEPTED, lambda: False
+    line.run(8_000)
+    registers = [reading.imported_wh for _, reading in line.heard.readings]
+    assert registers == sorted(registers)
+    counted = int.from_bytes(_live(board)[:8], "little") // 3_600_000_000
+    assert registers[-1] == counted > 280
+    assert line.heard.orders == sorted(line.heard.orders)
+
+
+def _live(board: Board) -> bytes:
+    """What the firmware keeps for a reset: energy in and out, in microwatt-seconds."""
+    symbols = subprocess.run(
+        ["avr-nm", "-C", str(BUILD / "uno.elf")], capture_output=True, text=True, check=True
+    )
+    row = next(row for row in symbols.stdout.splitlines() if row.endswith("::rescued"))
+    at = int(row.split()[0], 16) & 0xFFFF
+    return bytes(int(board.tell(f"peek {at + i}")) for i in range(16))
 
 
 def test_noise_and_forgeries_change_nothing(line: Line) -> None:
@@ -488,8 +517,6 @@ def test_the_key_cannot_be_read_back_and_only_the_jumper_opens_the_console(line:
     line.board.tell("reset")
     line.board.advance(100)
     shown = line.board.ask("show")
-    import hashlib
-
     assert f"key {hashlib.sha256(KEY).hexdigest()[:8]}" in shown
     assert f"node {NODE}" in shown
     assert KEY.hex() not in "\n".join(shown)

@@ -154,6 +154,28 @@ def test_random_bytes_are_refused_as_the_backend_refuses_them(uno: Any) -> None:
         assert uno.ask("o", KEYS["board"] + bytes(raw))[0] in expected
 
 
+@pytest.mark.nightly
+def test_of_a_hundred_thousand_forged_frames_none_passes() -> None:
+    """Flipped bits, foreign keys, cut and joined frames, of every type for a board."""
+    native, chance, passed = Native(), random.Random(13), 0
+    frames = [v for v in FRAMES["valid"] if v["downlink"]]
+    for _ in range(100_000):
+        vector, other = chance.choice(frames), chance.choice(frames)
+        key, raw = KEYS[vector["key"]], bytearray.fromhex(vector["hex"])
+        way = chance.randrange(4)
+        if way == 0:
+            raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+        elif way == 1:
+            key = chance.randbytes(32)
+        elif way == 2:
+            del raw[chance.randrange(len(raw)) :]
+        else:
+            raw = raw[: chance.randrange(1, len(raw))] + bytes.fromhex(other["hex"])[-16:]
+        genuine = bytes(raw) == bytes.fromhex(vector["hex"]) and key == KEYS[vector["key"]]
+        passed += not genuine and native.ask("o", key + bytes(raw[:260]))[0] == 0
+    assert passed == 0
+
+
 def test_metering_is_the_same_everywhere(uno: Any) -> None:
     """Exact integers, whatever the width of the machine: the board computes what Python does."""
     chance = random.Random(3)

@@ -45,7 +45,7 @@ NODE = 12
 KEY = bytes([0x5A]) * 32
 START = 1_800_000_000
 """Unix second at which a test's board is switched on."""
-STEP_MS = 10
+STEP_MS = 20
 COMMAND_AGAIN_MS = 500
 UV_PER_COUNT = 785_000
 UA_PER_COUNT = 73_982
@@ -244,13 +244,15 @@ class Line:
     """The gateway's end of the board's serial line, in the board's own time.
 
     Attributes:
-        result: what is answered to a frame; None for no answer.
+        result: what is answered to a frame; None if it was lost on its way here.
+        answer_is_lost: asked for each answer.
     """
 
     def __init__(self, board: Board) -> None:
         self.board = board
         self.heard = Heard()
         self.result: Callable[[Frame], Result | None] = lambda frame: Result.ACCEPTED
+        self.answer_is_lost: Callable[[], bool] = lambda: False
         self.noise: list[bytes] = []
         self._since_ms = START * 1000
         self._partial = b""
@@ -296,7 +298,7 @@ class Line:
         result = self.result(frame)
         if result is Result.ACCEPTED and frame.order not in self.heard.orders:
             self._keep(frame)
-        if result is None:
+        if result is None or self.answer_is_lost():
             return
         entry = (frame.boot, frame.sequence, result)
         self.send(lambda n: encode_results(NODE, 1, n, self.now_ms // 1000, [entry], KEY))
