@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from uno_board import BUILD, KEY, NODE, START, Board, Line, PowerFailed, needs_simulator
+from uno_board import BUILD, KEY, NODE, ROOT, START, Board, Line, PowerFailed, needs_simulator
 
 from backend.ingest import cobs
 from backend.ingest.frame import (
@@ -506,6 +506,16 @@ def test_a_board_without_a_key_sends_nothing_and_leaves_its_relays_alone(board: 
     shown = dict(text.split(" ") for text in board.ask("show")[:-1])
     assert shown["phase_us"] == "-250"
     assert shown["key"] == "none"
+
+
+def test_every_setting_is_documented(board: Board) -> None:
+    board.advance(100)
+    page = (ROOT / "docs" / "hardware.md").read_text()
+    for row in board.ask("show")[:-1]:
+        name, _, default = row.partition(" ")
+        if name not in ("node", "key", "ohmstead"):
+            told = [text for text in page.splitlines() if text[:1] == "|" and f"`{name}`" in text]
+            assert any(default in text for text in told), row
 
 
 def test_the_key_cannot_be_read_back_and_only_the_jumper_opens_the_console(line: Line) -> None:
