@@ -24,6 +24,7 @@ from backend.api.access import AccessRules
 from backend.api.blynk import BlynkTokens, blynk_blueprint
 from backend.api.blynk_cloud import BlynkCloud
 from backend.api.blynk_switch import AuthoritySwitcher
+from backend.api.certificate_routes import certificate_blueprint
 from backend.api.errors import invalid_request, register_errors
 from backend.api.household_routes import household_blueprint
 from backend.api.live import Live
@@ -203,6 +204,7 @@ def _wsgi(
     app.register_api(household_blueprint(services, sign_in))
     app.register_api(operator_blueprint(services))
     app.register_api(trade_blueprint(services))
+    app.register_api(certificate_blueprint(services))
     app.register_api(market_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))

@@ -143,6 +143,9 @@ class Settings(BaseModel):
     price_stability_permille: int = Field(1_000, ge=0, le=1_000_000)
     """Weight of staying near recent prices, in thousandths of the slope of demand."""
 
+    carbon_file: Path = PROJECT / "backend" / "oracle" / "data" / "carbon-typical-days.json"
+    """The main grid's carbon intensity by month and hour, g CO2/kWh (docs/certificates.md)."""
+
     session_hours: int = Field(12, ge=1, le=24 * 30)
     """How long a wallet's sign-in holds."""
     auth_requests_per_minute: int = Field(30, ge=1)

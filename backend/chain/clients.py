@@ -10,6 +10,11 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
+from backend.chain.certificates import (
+    CarbonIntensityClient,
+    CertificateClients,
+    RenewableCertificateClient,
+)
 from backend.chain.contracts import Call, Contract, ContractSet
 from backend.chain.market_clients import (
     ClearingHouseClient,
@@ -408,6 +413,12 @@ class Clients:
                 ClearingHouseClient(contracts["ClearingHouse"]),
                 DayAheadClient(contracts["DayAheadMarket"]),
                 PoolClient(contracts["RealTimePool"]),
+            )
+        self.certificates: CertificateClients | None = None
+        if "RenewableCertificate" in contracts.deployment.contracts:
+            self.certificates = CertificateClients(
+                RenewableCertificateClient(contracts["RenewableCertificate"]),
+                CarbonIntensityClient(contracts["CarbonIntensity"]),
             )
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])

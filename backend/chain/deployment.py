@@ -24,6 +24,8 @@ CONTRACT_NAMES = (
     "ClearingHouse",
     "SurplusAuction",
     "Interconnection",
+    "CarbonIntensity",
+    "RenewableCertificate",
 )
 """Contracts that a deployment must have. A Stablecoin is optional."""
 

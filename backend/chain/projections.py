@@ -6,6 +6,7 @@ import time
 
 import sqlalchemy as sa
 
+from backend.chain.certificate_projections import certificate_projections
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
 from backend.chain.market_projections import market_projections
@@ -16,6 +17,7 @@ from backend.telemetry.slots import SlotState
 
 projections = EventHandlers()
 projections.include(market_projections)
+projections.include(certificate_projections)
 
 _AT_ONCE = (BillingMode.COMMUNITY, BillingMode.ON_REQUEST)  # set by the operator, while unheld
 

@@ -9,28 +9,36 @@ from backend.chain.contracts import Call, ContractSet
 from backend.chain.rpc import RpcClient, RpcError
 from backend.oracle.digests import SigningDomain
 
+_CONTRACTS = {
+    "ledger": "MeterLedger",
+    "priority": "PriorityRegistry",
+    "feed": "QuorumPriceFeed",
+    "carbon": "CarbonIntensity",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SigningDomains:
-    """Where signatures about slots, batteries and prices count; `feed` None: there is no feed."""
+    """Where signatures about slots, batteries, prices and carbon count; None: no such feed."""
 
     ledger: SigningDomain
     priority: SigningDomain
     feed: SigningDomain | None = None
+    carbon: SigningDomain | None = None
 
 
 def read_domains(rpc: RpcClient, contracts: ContractSet) -> SigningDomains:
     """Asks the contracts (ERC-5267). Raises NodeUnreachableError or RpcError."""
-    names = ["MeterLedger", "PriorityRegistry"]
-    if "QuorumPriceFeed" in contracts.deployment.contracts:
-        names.append("QuorumPriceFeed")
-    calls: list[Call[Any]] = [contracts[name].call("eip712Domain") for name in names]
-    domains = []
-    for call, answer in zip(calls, rpc.batch([c.request() for c in calls]), strict=True):
+    there = contracts.deployment.contracts
+    names = {field: name for field, name in _CONTRACTS.items() if name in there}
+    calls: list[Call[Any]] = [contracts[name].call("eip712Domain") for name in names.values()]
+    domains: dict[str, SigningDomain] = {}
+    answers = rpc.batch([c.request() for c in calls])
+    for field, call, answer in zip(names, calls, answers, strict=True):
         if isinstance(answer, RpcError):
             raise answer
         _fields, name, version, chain_id, contract, _salt, _extensions = call.read(
             bytes.fromhex(answer[2:])
         )
-        domains.append(SigningDomain(name, version, chain_id, contract))
-    return SigningDomains(*domains)
+        domains[field] = SigningDomain(name, version, chain_id, contract)
+    return SigningDomains(**domains)

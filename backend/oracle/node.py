@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from eth_account.signers.local import LocalAccount
 
@@ -16,6 +16,7 @@ from backend.oracle.clock import SlotClock
 from backend.oracle.digests import (
     BatteryReport,
     battery_digest,
+    carbon_digest,
     request_digest,
     sign,
     signer_of,
@@ -26,6 +27,7 @@ from backend.oracle.facts import ChainFacts
 from backend.oracle.price_view import PriceView
 from backend.oracle.proposal import SlotProposal
 from backend.oracle.signed_state import SignedState
+from backend.sustainability import CarbonTable
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class OracleNode:
         battery_nodes: Mapping[int, int],
         clock_now: Callable[[], float] = time.time,
         view: PriceView | None = None,
+        carbon: CarbonTable | None = None,
     ) -> None:
         self._account = account
         self._chain = chain
@@ -57,6 +60,7 @@ class OracleNode:
         self._battery_nodes = battery_nodes
         self._now = clock_now
         self._view = view
+        self._carbon = carbon
         self._clock = SlotClock(chain.deployment.slot_seconds)
         self._facts = ChainFacts(chain.rpc, chain.contracts)
         self._domains: SigningDomains | None = None
@@ -123,6 +127,25 @@ class OracleNode:
                 self._view.note_charge(report.battery, report.soc_bps)
             digest = battery_digest(self._read_domains().priority, report, epoch)
             return sign(self._account, digest)
+
+    def sign_carbon(self, first_hour: int, grams_per_kwh: Sequence[int]) -> bytes:
+        """A signature of hours of the main grid's carbon intensity, if its own table says so too.
+
+        Raises:
+            Refusal: it has no table, or another.
+            NodeUnreachableError, RpcError: the chain cannot be asked.
+        """
+        if self._carbon is None:
+            raise Refusal("no_table", "this node has no table of carbon intensity")
+        for hour, figure in enumerate(grams_per_kwh, first_hour):
+            own = self._carbon.at(hour)
+            if figure != own:
+                raise Refusal("other_intensity", f"hour {hour} has {own} g/kWh, not {figure}")
+        domain = self._read_domains().carbon
+        if domain is None:
+            raise Refusal("no_feed", "the deployment has no CarbonIntensity contract")
+        digest = carbon_digest(domain, first_hour, grams_per_kwh, self._epoch())
+        return sign(self._account, digest)
 
     # ---- parts ---------------------------------------------------------------------------------
 

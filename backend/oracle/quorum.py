@@ -107,6 +107,14 @@ class QuorumClient:
         body = json.dumps(document).encode()
         return self._collect("/v1/batteries", body, digest, quorum, self._timeout_s)
 
+    def sign_carbon(
+        self, first_hour: int, grams_per_kwh: Sequence[int], digest: bytes, quorum: Quorum
+    ) -> list[bytes]:
+        """Enough signatures of hours of the main grid's carbon intensity; as `sign_slot`."""
+        document = {"first_hour": first_hour, "g_per_kwh": list(grams_per_kwh)}
+        body = json.dumps(document).encode()
+        return self._collect("/v1/carbon", body, digest, quorum, self._timeout_s)
+
     def last_registers(self, slot: int) -> dict[int, bytes]:
         """What a node that signed `slot` or later signed of each meter last: for an empty store.
 
@@ -236,7 +244,7 @@ class QuorumClient:
         return QuorumError(message, refusals, impossible=impossible)
 
     def _ask(self, url: str, path: str, body: bytes, header: str, timeout_s: float) -> bytes:
-        kind = "application/json" if path.endswith("batteries") else "application/octet-stream"
+        kind = "application/json" if path != "/v1/slots" else "application/octet-stream"
         response = self._session().post(
             url + path,
             data=body,

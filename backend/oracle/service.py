@@ -20,6 +20,8 @@ from backend.chain.sender import Sender, SenderPolicy
 from backend.config import Settings
 from backend.ingest.keyring import Keyring
 from backend.oracle.battery import BatteryReporter
+from backend.oracle.carbon_file import read_carbon_table
+from backend.oracle.certificates import CertificateKeeper
 from backend.oracle.closer import SlotCloser
 from backend.oracle.dispatch import RelayDispatcher
 from backend.oracle.effects import effect_checks
@@ -54,6 +56,9 @@ _STIRS_UPKEEP = frozenset(
         "TermsStarted",
         "ReadingShown",
         "LotFinalised",
+        "RequestApproved",
+        "CertificateRetired",
+        "IntensityPublished",
     }
 )
 
@@ -166,6 +171,13 @@ class OracleService:
         )
         self.upkeep = Upkeep(store, chain, wake_sender=wake_sender)
         self.trades = TradeKeeper(store, chain, wake_sender=wake_sender)
+        self.certificates = CertificateKeeper(
+            store,
+            chain,
+            self.quorum,
+            read_carbon_table(settings.carbon_file),
+            wake_sender=wake_sender,
+        )
         self._upkeep_thread = UpkeepThread(
             self._sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
         )
@@ -352,7 +364,7 @@ class OracleService:
         self.dispatcher.wake()
 
     def _sweep(self) -> int:
-        return self.upkeep.sweep() + self.trades.sweep()
+        return self.upkeep.sweep() + self.trades.sweep() + self.certificates.sweep()
 
     def _on_slot_committed(self, _sender: object, **_: object) -> None:
         self._settler_wake.set()

@@ -2,6 +2,7 @@
 
     POST /v1/slots      a SlotProposal (application/octet-stream)   -> {"signer", "signature"}
     POST /v1/batteries  {"battery", "soc_bps", "observed_at", "frames": ["<hex>"]} -> the same
+    POST /v1/carbon     {"first_hour", "g_per_kwh": [...]} -> the same
     POST /v1/leaves     {"latest_slot", "registers": {"<meter>": "<hex>"}}: what it signed last
     POST /v1/price/rounds   {"after": <round>}: its prices and the decisions it knows, newer ones
     POST /v1/price/messages [<message>, ...] of other price nodes (price_messages.py), each signed
@@ -38,6 +39,7 @@ from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
 from backend.config import ConfigError, Settings, load_settings
 from backend.ingest.keyring import Keyring
 from backend.oracle.attestation import Refusal
+from backend.oracle.carbon_file import read_carbon_table
 from backend.oracle.digests import BatteryReport
 from backend.oracle.node import OracleNode
 from backend.oracle.price_bids import StandingBids
@@ -53,6 +55,7 @@ log = logging.getLogger(__name__)
 _MAX_BODY_BYTES = 128 << 20
 _MAX_MESSAGES_BYTES = 4 << 20
 _NODE_WAIT_S = 60.0
+_MOST_HOURS = 48
 
 
 def create_signer_app(node: OracleNode, price: PriceNode | None = None) -> Flask:
@@ -76,6 +79,12 @@ def create_signer_app(node: OracleNode, price: PriceNode | None = None) -> Flask
         node.authorise("/v1/batteries", body, _signature_header())
         report, frames = parse_battery_request(body)
         return _signed(node, node.sign_battery(report, frames))
+
+    @app.post("/v1/carbon")
+    def carbon() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/carbon", body, _signature_header())
+        return _signed(node, node.sign_carbon(*parse_carbon_request(body)))
 
     @app.post("/v1/leaves")
     def leaves() -> Response:
@@ -145,6 +154,16 @@ def parse_battery_request(body: bytes) -> tuple[BatteryReport, tuple[bytes, ...]
         raise ProposalError("frames must be a list of hex strings") from None
 
 
+def parse_carbon_request(body: bytes) -> tuple[int, list[int]]:
+    """The first hour and the figures; ProposalError names the field that is wrong."""
+    document = _object(body)
+    figures = document.get("g_per_kwh")
+    if not isinstance(figures, list) or not 1 <= len(figures) <= _MOST_HOURS:
+        raise ProposalError(f"g_per_kwh must be a list of 1..{_MOST_HOURS} figures")
+    bounded = [_bounded({"g_per_kwh": figure}, "g_per_kwh", 2**16 - 1) for figure in figures]
+    return _bounded(document, "first_hour", 2**40 - 1), bounded
+
+
 def _bounded(document: Mapping[str, Any], field: str, most: int) -> int:
     value = document.get(field)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
@@ -199,6 +218,7 @@ def build_parts(
         state,
         read_battery_nodes(settings.keys_dir / "batteries.json"),
         view=view,
+        carbon=read_carbon_table(settings.carbon_file),
     )
     if chain.clients.feed is None:
         return node, None

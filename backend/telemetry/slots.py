@@ -77,6 +77,15 @@ class StoredLeaf:
 
 
 @dataclass(frozen=True, slots=True)
+class CommittedLine:
+    """A meter's packed registers at the end of a committed slot."""
+
+    slot: int
+    kind: int
+    registers: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NewestReading:
     """A meter's newest reading before some time, with packed registers."""
 
@@ -270,6 +279,26 @@ def leaf_of(connection: sa.Connection, slot: int, meter_id: int) -> StoredLeaf |
     statement = leaves.select().where(leaves.c.slot == slot, leaves.c.meter_id == meter_id)
     found = connection.execute(statement).one_or_none()
     return _leaf(found) if found is not None else None
+
+
+def committed_registers(
+    connection: sa.Connection, meter_id: int, after: int, through: int | None = None
+) -> list[CommittedLine]:
+    """A meter's registers at the committed slots after `after`, in order."""
+    statement = (
+        sa.select(leaves.c.slot, leaves.c.kind, leaves.c.registers)
+        .join(slots, slots.c.slot == leaves.c.slot)
+        .where(
+            leaves.c.meter_id == meter_id,
+            leaves.c.slot > after,
+            slots.c.state == SlotState.COMMITTED.value,
+        )
+        .order_by(leaves.c.slot)
+    )
+    if through is not None:
+        statement = statement.where(leaves.c.slot <= through)
+    rows = connection.execute(statement)
+    return [CommittedLine(row.slot, row.kind, row.registers) for row in rows]
 
 
 def prune_leaves(connection: sa.Connection, before_slot: int) -> int:

@@ -412,6 +412,46 @@ pool_slots = sa.Table(
 )
 """Closed slots of the real-time pool."""
 
+certificate_lots = sa.Table(
+    "certificate_lots",
+    metadata,
+    sa.Column("lot_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("producer", sa.String, nullable=False),
+    sa.Column("from_slot", sa.BigInteger, nullable=False),
+    sa.Column("to_slot", sa.BigInteger, nullable=False),
+    sa.Column("wh", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.Integer, nullable=False),  # chain Source
+    sa.Column("technology", sa.Integer, nullable=False),  # chain Technology
+    sa.Column("zone", sa.Integer, nullable=False),
+    sa.Column("storage", sa.Boolean, nullable=False),
+    sa.Column("evidence_hash", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("issuer", sa.String),
+    sa.Column("reason", sa.String),
+    sa.Column("requested_at", sa.BigInteger, nullable=False),
+    sa.Column("decided_at", sa.BigInteger),
+    sa.Column("tx_hash", sa.String, nullable=False),  # of the request
+)
+"""Requests for renewable certificates, and what became of them."""
+
+certificates = sa.Table(
+    "certificates",
+    metadata,
+    sa.Column("certificate_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("lot_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("parent", sa.BigInteger, nullable=False),  # 0: the first of its lot
+    sa.Column("wh", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.String, nullable=False, index=True),
+    sa.Column("state", sa.String, nullable=False),  # active | split | retired
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("beneficiary", sa.String, index=True),
+    sa.Column("purpose", sa.String),
+    sa.Column("co2_grams", sa.BigInteger),  # None: not credited
+    sa.Column("tx_hash", sa.String, nullable=False),  # of the last change of state
+)
+"""Renewable certificates. Those of a withdrawn lot are void unless retired."""
+
 access_log = sa.Table(
     "access_log",
     metadata,

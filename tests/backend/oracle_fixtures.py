@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from local_chain import FIRST_SIGNER, RELAYER, Anvil, development_account, register_meter
-from oracle_kit import METERS, Device, Oracle, SetClock, key_of, make_closer, serve
+from oracle_kit import CARBON, METERS, Device, Oracle, SetClock, key_of, make_closer, serve
 
 from backend.chain.context import ChainContext
 from backend.oracle.closer import SlotCloser
@@ -53,6 +53,7 @@ def make_oracle_node(
             SignedState(tmp_path / f"signer-{index}.sqlite"),
             {1: 3},
             slot_clock,
+            carbon=CARBON,
         )
 
     return make

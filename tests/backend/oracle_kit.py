@@ -15,8 +15,10 @@ from werkzeug.serving import BaseWSGIServer
 
 from backend.chain.context import ChainContext
 from backend.chain.types import Commitment
+from backend.config import Settings
 from backend.ingest.frame import Delta, Reading, decode, encode
 from backend.oracle.attestation import build_tree
+from backend.oracle.carbon_file import read_carbon_table
 from backend.oracle.clock import SlotClock
 from backend.oracle.closer import SlotCloser
 from backend.oracle.node import OracleNode
@@ -38,6 +40,8 @@ METERS: Mapping[int, EntityKind] = {
     4: EntityKind.CONSUMER,
     7: EntityKind.PROSUMER,
 }
+CARBON = read_carbon_table(Settings().carbon_file)
+"""What the oracle nodes answer from."""
 INSTANT = (2300, 1000, 230, 1000, 250, 0xFFFF, 0, 1)
 
 
