@@ -18,6 +18,7 @@ const PAGES: { to: string; label: string; icon: IconName }[] = [
   { to: "/", label: "Home", icon: "home" },
   { to: "/resident", label: "Resident", icon: "person" },
   { to: "/market", label: "Market", icon: "scales" },
+  { to: "/certificates", label: "Certificates", icon: "sun" },
   { to: "/authority", label: "Authority", icon: "list" },
   { to: "/operator", label: "Operator", icon: "sliders" },
   { to: "/audit", label: "Audit", icon: "shield" },

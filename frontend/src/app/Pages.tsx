@@ -7,6 +7,7 @@ import { Layout } from "./Layout";
 // What most visits do not open is loaded when it is.
 const ResidentPage = lazy(async () => ({ default: (await import("../pages/resident/ResidentPage")).ResidentPage }));
 const MarketPage = lazy(async () => ({ default: (await import("../pages/market/MarketPage")).MarketPage }));
+const CertificatesPage = lazy(async () => ({ default: (await import("../pages/certificates/CertificatesPage")).CertificatesPage }));
 const AuthorityPage = lazy(async () => ({ default: (await import("../pages/authority/AuthorityPage")).AuthorityPage }));
 const OperatorPage = lazy(async () => ({ default: (await import("../pages/operator/OperatorPage")).OperatorPage }));
 const AuditPage = lazy(async () => ({ default: (await import("../pages/audit/AuditPage")).AuditPage }));
@@ -18,6 +19,7 @@ export function Pages() {
         <Route index element={<HomePage />} />
         <Route path="resident/*" element={<ResidentPage />} />
         <Route path="market/*" element={<MarketPage />} />
+        <Route path="certificates/*" element={<CertificatesPage />} />
         <Route path="authority" element={<AuthorityPage />} />
         <Route path="operator" element={<OperatorPage />} />
         <Route path="audit/:slot?" element={<AuditPage />} />

@@ -79,4 +79,4 @@ export const REQUEST_STATES = ["none", "open", "closing", "finished"] as const;
 export type RequestStateName = (typeof REQUEST_STATES)[number];
 
 /** Roles of the AccessManager that people hold. */
-export const ROLE = { operator: 1n, authority: 2n } as const;
+export const ROLE = { operator: 1n, authority: 2n, certifier: 3n } as const;

@@ -1,0 +1,57 @@
+import { Navigate, NavLink, Route, Routes } from "react-router-dom";
+
+import { useService } from "../../app/service";
+import { isDeployed } from "../../contracts/deployment";
+import { Notice } from "../../ui/Notice";
+import { CertifierTab } from "./CertifierTab";
+import { MineTab } from "./MineTab";
+import { RegisterTab } from "./RegisterTab";
+import { StatementPage } from "./StatementPage";
+import { UseTab } from "./UseTab";
+import "../../charts/charts.css";
+import "../resident/resident.css";
+import "./certificates.css";
+
+const TABS = [
+  { path: "mine", label: "Mine", Content: MineTab },
+  { path: "use", label: "Green use", Content: UseTab },
+  { path: "register", label: "Register", Content: RegisterTab },
+  { path: "certifier", label: "Certifier", Content: CertifierTab },
+] as const;
+
+/** Certificates of what roofs generate: asked for, approved, traded, retired; and whose use they cover. */
+export function CertificatesPage() {
+  const { config } = useService();
+  if (!isDeployed(config, "RenewableCertificate")) return <Notice>This community does not issue renewable certificates.</Notice>;
+  return (
+    <Routes>
+      <Route path="statement/:id" element={<StatementPage />} />
+      <Route path="*" element={<Parts />} />
+    </Routes>
+  );
+}
+
+function Parts() {
+  return (
+    <>
+      <header className="page-head">
+        <h1>Renewable certificates</h1>
+        <p>Each stands for what one roof generated in an hour at most, proven by its meter. Who retires one may say that this energy was theirs; nobody else can any more.</p>
+      </header>
+      <nav className="tabs tabs--four" aria-label="Parts of the certificates">
+        {TABS.map((tab) => (
+          <NavLink key={tab.path} to={`/certificates/${tab.path}`} className="tabs__tab" data-testid={`tab-${tab.path}`}>
+            {tab.label}
+          </NavLink>
+        ))}
+      </nav>
+      <Routes>
+        <Route index element={<Navigate to="mine" replace />} />
+        {TABS.map(({ path, Content }) => (
+          <Route key={path} path={path} element={<Content />} />
+        ))}
+        <Route path="*" element={<Navigate to="/certificates/mine" replace />} />
+      </Routes>
+    </>
+  );
+}
