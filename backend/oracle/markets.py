@@ -22,7 +22,7 @@ from backend.telemetry.slots import StoredLeaf
 from backend.telemetry.store import Store
 
 BATCH = 50
-"""Most orders or members in one transaction: some 5 million gas."""
+"""Most orders or members in one transaction: some 6 million gas."""
 
 MAX_TICKS = 2_001
 """Every tick of the longest book, once from each side, and the look that finds nothing more."""
@@ -135,7 +135,7 @@ class MarketUpkeep:
             orders = markets.claimable(connection, BATCH)
         if orders:
             call = clients.day_ahead.claim(orders)
-            yield from self._that_succeed([_Due("claim", call, 150_000 + 100_000 * len(orders))])
+            yield from self._that_succeed([_Due("claim", call, 150_000 + 120_000 * len(orders))])
 
     # ---- pool ----------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class MarketUpkeep:
         for previous, group in sorted(standing.items()):
             slot = self._slot_after(previous)
             if slot is not None:
-                yield from self._report(clients, slot, group)
+                yield from self._report(clients, previous, slot, group)
 
     def _slot_after(self, previous: int) -> int | None:
         """The slot on chain that counts from `previous`."""
@@ -161,11 +161,14 @@ class MarketUpkeep:
             found = slots.following(connection, previous)
         return None if found is None else found.slot
 
-    def _report(self, clients: MarketClients, slot: int, group: Sequence[int]) -> Iterator[_Due]:
+    def _report(
+        self, clients: MarketClients, previous: int, slot: int, group: Sequence[int]
+    ) -> Iterator[_Due]:
         with self._store.read() as connection:
             leaves = {leaf.meter_id: leaf for leaf in slots.leaves_of(connection, slot)}
         known = [meter for meter in group if meter in leaves]
-        due = [self._reporting(clients, slot, batch, leaves) for batch in _batches(known)]
+        since = (previous, slot)
+        due = [self._reporting(clients, since, batch, leaves) for batch in _batches(known)]
         if any(one.key in self._busy for one in due):
             return
         passed = list(self._that_succeed(due))
@@ -174,9 +177,13 @@ class MarketUpkeep:
             return
         # Somebody stands in the way: each by itself, and who cannot be reported is declared, as
         # soon as the window allows.
-        alone = [self._reporting(clients, slot, (meter,), leaves) for meter in known]
+        alone = [self._reporting(clients, since, (meter,), leaves) for meter in known]
         alone += [
-            _Due(f"declare:{slot}:{meter}", clients.pool.declare(slot, [meter]), 450_000)
+            _Due(
+                f"declare:{slot}:{meter}",
+                clients.pool.declare(slot, [meter]),
+                300_000 + self._position_gas([meter], since),
+            )
             for meter in group
         ]
         taken: set[int] = set()
@@ -189,10 +196,11 @@ class MarketUpkeep:
     def _reporting(
         self,
         clients: MarketClients,
-        slot: int,
+        since: tuple[int, int],
         meters: Sequence[int],
         leaves: dict[int, StoredLeaf],
     ) -> _Due:
+        _, slot = since
         proof = tree_of(leaves.values()).multiproof(meters)
         lines = [
             (meter, int.from_bytes(leaves[meter].registers, "big"), leaves[meter].salt)
@@ -200,7 +208,14 @@ class MarketUpkeep:
         ]
         call = clients.pool.report(slot, lines, [n.words() for n in proof.siblings], proof.flags)
         key = f"report:{slot}:{meters[0]}-{meters[-1]}"
-        return _Due(key, call, 300_000 + 350_000 * len(meters))
+        gas = 300_000 + 150_000 * len(meters) + self._position_gas(meters, since)
+        return _Due(key, call, gas)
+
+    def _position_gas(self, meters: Sequence[int], since: tuple[int, int]) -> int:
+        """What taking over positions may cost: after slots that were missed there are more."""
+        with self._store.read() as connection:
+            slot_count, open_orders = markets.ordered(connection, meters, *since)
+        return 100_000 * slot_count + 120_000 * open_orders
 
     def _closings(self, clients: MarketClients) -> Iterator[_Due]:
         with self._store.read() as connection:

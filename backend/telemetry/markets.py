@@ -155,6 +155,22 @@ def claimable(connection: sa.Connection, limit: int) -> list[int]:
     return list(connection.execute(statement).scalars())
 
 
+def ordered(
+    connection: sa.Connection, meters: Sequence[int], after: int, through: int
+) -> tuple[int, int]:
+    """For how many slots of a range these meters have ordered, and how many orders are open."""
+    statement = sa.select(
+        sa.func.count(sa.distinct(market_orders.c.meter_id * 2**40 + market_orders.c.slot)),
+        sa.func.count(sa.case((market_orders.c.state == OrderState.OPEN.value, 1))),
+    ).where(
+        market_orders.c.meter_id.in_(meters),
+        market_orders.c.slot > after,
+        market_orders.c.slot <= through,
+    )
+    row = connection.execute(statement).one()
+    return int(row[0]), int(row[1])
+
+
 def orders_of_meter(
     connection: sa.Connection, meter_id: int, holder: str, limit: int, before: int | None
 ) -> list[StoredOrder]:
