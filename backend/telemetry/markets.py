@@ -159,16 +159,18 @@ def ordered(
     connection: sa.Connection, meters: Sequence[int], after: int, through: int
 ) -> tuple[int, int]:
     """For how many slots of a range these meters have ordered, and how many orders are open."""
-    statement = sa.select(
-        sa.func.count(sa.distinct(market_orders.c.meter_id * 2**40 + market_orders.c.slot)),
-        sa.func.count(sa.case((market_orders.c.state == OrderState.OPEN.value, 1))),
-    ).where(
+    within = (
         market_orders.c.meter_id.in_(meters),
         market_orders.c.slot > after,
         market_orders.c.slot <= through,
     )
-    row = connection.execute(statement).one()
-    return int(row[0]), int(row[1])
+    pairs = sa.select(market_orders.c.meter_id, market_orders.c.slot).where(*within).distinct()
+    still_open = sa.select(sa.func.count()).where(
+        *within, market_orders.c.state == OrderState.OPEN.value
+    )
+    slot_count = connection.execute(sa.select(sa.func.count()).select_from(pairs.subquery()))
+    open_orders = connection.execute(still_open.select_from(market_orders))
+    return int(slot_count.scalar_one()), int(open_orders.scalar_one())
 
 
 def orders_of_meter(
