@@ -27,8 +27,8 @@ from backend.telemetry.store import Store
 log = logging.getLogger(__name__)
 
 PRICE_PRIORITY = 5
-KEEP_ROUNDS = 200_000
-"""Older rounds are deleted: a month of rounds of 15 s."""
+KEEP_ROUNDS = 50_000
+"""Older rounds are deleted: a week of rounds of 15 s, which take some 100 MB."""
 _GAS = 250_000
 _GAS_PER_OBSERVATION = 25_000
 _FAST_S = 0.5
@@ -154,7 +154,7 @@ class PriceCollector:
         running = int(now // self._round_s)
         with self._store.read() as connection:
             newest = prices.newest_decided(connection)
-        after = max(0, min(newest, running) - _LOOK_BACK)
+        after = max(0, running - _LOOK_BACK)
         reports = self._read(self._quorum.price_reports(after), after, running + 1)
         quorum = self._chain.views.quorum(max_age_s=0.0) if reports else None
         if quorum is not None:
