@@ -176,10 +176,10 @@ interface IDayAheadMarket {
     /// @notice Claims what the meter has open in the slots after `afterSlot` up to `throughSlot`, adds up what it
     /// traded there, passes the bonds' locks to the caller, and forgets it: every position is delivered once.
     /// Role: CLEARING.
-    /// @return positionWh sold less bought
+    /// @return positionWh_ sold less bought
     function deliver(MeterId meter, uint64 afterSlot, uint64 throughSlot)
         external
-        returns (int256 positionWh, uint256 bondMicroInr);
+        returns (int256 positionWh_, uint256 bondMicroInr);
     /// @notice Role: PAUSER. Stops placing only.
     function pause() external;
     function unpause() external;
