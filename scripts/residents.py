@@ -123,8 +123,6 @@ class Residents:
     def _order(self, meter: int) -> None:
         """Orders for the coming slots that it has not ordered for, and money for them."""
         markets = self._clients.markets
-        if markets is None:
-            return
         wallet = self._wallet(meter)
         history = self._histories.setdefault(meter, NetHistory())
         registers = unpack_registers(self._views.settled_registers(meter))

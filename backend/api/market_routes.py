@@ -56,7 +56,7 @@ class StatementQuery(requests.Asked):
 
 
 def market_blueprint(services: Services) -> APIBlueprint:
-    """Routes of the markets; 404 where the deployment has none."""
+    """Routes of the markets."""
     api = APIBlueprint(
         "markets",
         __name__,
@@ -69,19 +69,12 @@ def market_blueprint(services: Services) -> APIBlueprint:
     return api
 
 
-def _clients(services: Services) -> MarketClients:
-    found = services.chain.clients.markets
-    if found is None:
-        raise ApiError(404, "no_markets", "this deployment has no day-ahead market and no pool")
-    return found
-
-
 def _reader(services: Services) -> MarketReader:
-    return MarketReader(services.store, services.chain, _clients(services))
+    return MarketReader(services.store, services.chain, services.chain.clients.markets)
 
 
 def _public_routes(api: APIBlueprint, services: Services) -> None:
-    @api.get("/markets", responses=described(schemas.Markets, 404, 503))
+    @api.get("/markets", responses=described(schemas.Markets, 503))
     def rules() -> Response:
         """The markets' rules, and which slots take orders now."""
         return answer(_reader(services).rules(services.clock()))
@@ -133,7 +126,7 @@ def _household_routes(api: APIBlueprint, services: Services) -> None:
 def _robot_route(api: APIBlueprint, services: Services) -> None:
     limit = RateLimit(services.settings.auth_requests_per_minute, 60.0)
 
-    @api.post("/markets/orders", responses=described(schemas.OrdersQueued, 400, 404, 429, 503))
+    @api.post("/markets/orders", responses=described(schemas.OrdersQueued, 400, 429, 503))
     def place(body: SignedOrders) -> Response:
         """Sends orders that a meter's holder has signed; the signature is all it takes.
 
@@ -144,7 +137,7 @@ def _robot_route(api: APIBlueprint, services: Services) -> None:
         if wait_s > 0:
             message = "too many orders from this address: wait a little"
             raise ApiError(429, "too_many_requests", message, retry_after_s=int(wait_s) + 1)
-        return answer(queue_orders(services, _clients(services), body))
+        return answer(queue_orders(services, services.chain.clients.markets, body))
 
 
 def queue_orders(

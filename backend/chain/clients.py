@@ -407,13 +407,11 @@ class Clients:
         self.feed: PriceFeedClient | None = None
         if "QuorumPriceFeed" in contracts.deployment.contracts:
             self.feed = PriceFeedClient(contracts["QuorumPriceFeed"])
-        self.markets: MarketClients | None = None
-        if "DayAheadMarket" in contracts.deployment.contracts:
-            self.markets = MarketClients(
-                ClearingHouseClient(contracts["ClearingHouse"]),
-                DayAheadClient(contracts["DayAheadMarket"]),
-                PoolClient(contracts["RealTimePool"]),
-            )
+        self.markets = MarketClients(
+            ClearingHouseClient(contracts["ClearingHouse"]),
+            DayAheadClient(contracts["DayAheadMarket"]),
+            PoolClient(contracts["RealTimePool"]),
+        )
         self.certificates: CertificateClients | None = None
         if "RenewableCertificate" in contracts.deployment.contracts:
             self.certificates = CertificateClients(

@@ -22,6 +22,8 @@ CONTRACT_NAMES = (
     "PriorityRegistry",
     "EnergyMarket",
     "ClearingHouse",
+    "RealTimePool",
+    "DayAheadMarket",
     "SurplusAuction",
     "Interconnection",
     "CarbonIntensity",

@@ -64,8 +64,6 @@ class MarketUpkeep:
     def sweep(self) -> int:
         """Looks at everything once; how many calls were written."""
         clients = self._chain.clients.markets
-        if clients is None:
-            return 0
         self._busy = self._on_their_way()
         looks: Sequence[Callable[[MarketClients], Iterator[_Due]]] = (
             self._memberships,

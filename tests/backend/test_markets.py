@@ -69,9 +69,7 @@ class Traders(Books):
 
     @property
     def clients(self) -> MarketClients:
-        found = self.chain.clients.markets
-        assert found is not None
-        return found
+        return self.chain.clients.markets
 
     def count(self, drawn_wh: int, given_wh: int) -> None:
         """The devices count on and report."""
