@@ -32,6 +32,7 @@ from backend.ingest.frame import (
     ResetCause,
     Result,
     encode_command,
+    encode_results,
     encode_time,
 )
 
@@ -370,6 +371,21 @@ def test_silence_brings_the_fail_safe_state_and_a_word_ends_it(board: Board) -> 
     kinds = [ack.result for ack in line.heard.acks]
     assert kinds[2:4] == [AckResult.FAIL_SAFE] * 2
     assert [ack.command_id for ack in line.heard.acks[4:]] == [1, 1 << 40]
+
+
+def test_repeating_what_the_gateway_once_said_does_not_pass_for_the_gateway(line: Line) -> None:
+    _first_readings(line)
+    command = line.command(1, 2, True)
+    line.until(lambda: line.board.at.pins == 0b0100)
+    line.until(lambda: line.heard.acks)
+    result = encode_results(NODE, 1, 999, START, [(1, 2, Result.ACCEPTED)], KEY)
+    told = encode_time(NODE, 1, 1, line.now_ms, KEY)
+    line.result = lambda frame: None
+    for _ in range(12):
+        for old in (command, result, told):
+            line.board.write(cobs.encode(old) + b"\0")
+        line.run(1_000)
+    assert line.board.at.pins == 0
 
 
 def test_boards_that_close_on_low_are_served(board: Board) -> None:

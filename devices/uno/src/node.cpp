@@ -365,15 +365,14 @@ void Node::receive(const uint8_t* frame, size_t size, uint32_t now) {
   const Header header = header_of(frame);
   if (header.node_id != config_->node_id) return;
   if (!key_.verifies(frame, size - kTagSize, frame + size - kTagSize)) return;
-  heard(now);
   const uint8_t* const payload = frame + kHeaderSize;
   const Kind kind = kind_of(frame);
   if (kind == kResults) {
-    take_results(payload, size - kHeaderSize - kTagSize);
+    if (take_results(payload, size - kHeaderSize - kTagSize)) heard(now);
     return;
   }
   if (kind == kCommand) {
-    obey(payload, now);
+    if (obey(payload, now)) heard(now);
     return;
   }
   const bool newer = header.boot > downlink_boot_ ||
@@ -382,6 +381,7 @@ void Node::receive(const uint8_t* frame, size_t size, uint32_t now) {
   downlink_boot_ = header.boot;
   downlink_sequence_ = header.sequence;
   if (!keep_live()) return;  // a replay after a restart would be believed
+  heard(now);
   if (kind == kTime) {
     set_clock(payload, now);
   } else {
@@ -390,17 +390,25 @@ void Node::receive(const uint8_t* frame, size_t size, uint32_t now) {
   }
 }
 
-void Node::take_results(const uint8_t* payload, size_t size) {
+// True if it is news, which no repetition of an old frame is.
+bool Node::take_results(const uint8_t* payload, size_t size) {
+  bool news = false;
   for (size_t at = 0; at < size; at += 9) {
     const bool ours = get_u32(payload + at) == boot_ && get_u32(payload + at + 4) == sequence_;
-    if (ours && under_way_ != kNothing && sent_) settle(payload[at + 8]);
+    if (!ours || under_way_ == kNothing || !sent_) continue;
+    news = true;
+    settle(payload[at + 8]);
   }
+  return news;
 }
 
-void Node::obey(const uint8_t* payload, uint32_t now) {
+bool Node::obey(const uint8_t* payload, uint32_t now) {
   const Command command = get_command(payload);
-  if (command.pin >= kRelays) return;
-  moved(relays_[command.pin].command(command, unix_s(), now, imported_wh()));
+  if (command.pin >= kRelays) return false;
+  Relay& relay = relays_[command.pin];
+  const bool news = command.id > relay.last_id();
+  moved(relay.command(command, unix_s(), now, imported_wh()));
+  return news;
 }
 
 void Node::set_clock(const uint8_t* payload, uint32_t now) {

@@ -117,9 +117,9 @@ class Node {
   void put_hello(uint32_t now);
   void moved(const Ack& ack);
   void heard(uint32_t now);
-  void obey(const uint8_t* payload, uint32_t now);
+  bool obey(const uint8_t* payload, uint32_t now);
   void set_clock(const uint8_t* payload, uint32_t now);
-  void take_results(const uint8_t* payload, size_t size);
+  bool take_results(const uint8_t* payload, size_t size);
   void settle(uint8_t answer);
   void drop_reading(uint8_t index);
   void drop_message(uint8_t index);

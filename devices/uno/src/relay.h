@@ -44,6 +44,7 @@ class Relay {
 
   bool closed() const { return closed_; }
   bool tripped() const { return trip_ != kClear; }
+  uint64_t last_id() const { return last_id_; }
 
   // Executes a command, or not. `now_s` is Unix time, 0 without a clock.
   Ack command(const Command& command, uint32_t now_s, uint32_t uptime_ms, uint64_t imported_wh);
