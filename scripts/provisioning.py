@@ -170,6 +170,7 @@ def _write_demo_wallets(settings: Settings) -> None:
         ("Authority", "authority", development.AUTHORITY, []),
         ("Second authority", "authority", development.SECOND_AUTHORITY, []),
         ("Operator", "operator", development.OPERATOR, []),
+        ("Certifier", "certifier", development.CERTIFIER, []),
     ]
     labels = {node.id: node.label for node in load_plan().nodes}
     for index, meter in enumerate(_HOUSEHOLDS):

@@ -4,6 +4,7 @@ import { after, before, describe } from "node:test";
 
 import { launch } from "./browser.mjs";
 import { startMicrogrid, until } from "./microgrid.mjs";
+import { certificates } from "./scenarios/certificates.mjs";
 import { market } from "./scenarios/market.mjs";
 import { publicPages } from "./scenarios/public.mjs";
 import { resident } from "./scenarios/resident.mjs";
@@ -29,4 +30,5 @@ describe("a running microgrid", () => {
   describe("a newcomer", () => resident(world));
   describe("supply on request and shedding", () => shedding(world));
   describe("neighbours who trade", () => market(world));
+  describe("certificates", () => certificates(world));
 });
