@@ -74,14 +74,13 @@ export function certificates(world) {
     assert.match(await text(own, "statement-sheet"), /Our household's noon/);
     await world.picture?.(own, "statement");
 
-    await go(world.microgrid, own, "/certificates/use");
-    if ((await byId(own, "wallet-account").count()) === 0) await connect(own, neighbour.wallet);
-    await byId(own, "sign-in").or(byId(own, "green-percent")).first().waitFor();
-    if (await byId(own, "sign-in").count()) await byId(own, "sign-in").click();
+    await own.getByText("Back to the certificates").click();
+    await byId(own, "tab-use").click();
+    await byId(own, "sign-in").click();
     await byId(own, "green-percent").waitFor();
     assert.match(await text(own, "green-share"), /is covered: [\d.,]+\s*k?Wh/);
     await world.picture?.(own, "use");
-    await go(world.microgrid, own, "/certificates/register");
+    await byId(own, "tab-register").click();
     await byId(own, `row-${id}`).waitFor();
     await world.picture?.(own, "register");
     await own.setViewportSize({ width: 390, height: 844 });

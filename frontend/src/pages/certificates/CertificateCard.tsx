@@ -10,8 +10,7 @@ import { AmountField } from "../../ui/AmountField";
 import { Badge } from "../../ui/Badge";
 import { Dialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
-import { formatEnergy, parseKwh } from "../../units/energy";
-import { formatCo2 } from "../../units/energy";
+import { formatCo2, formatEnergy, parseKwh } from "../../units/energy";
 import { useWallet } from "../../wallet/useWallet";
 import { canAct, MAX_TEXT, periodWords, SOURCE_WORDS, splitParts, STATES, TECHNOLOGY_WORDS, textBytes } from "./words";
 
@@ -59,9 +58,11 @@ function ActionDialog({ certificate, action, onClose }: { certificate: Certifica
   const title = `${ACTIONS.find((one) => one.id === action)?.label ?? ""} certificate ${certificate.certificate_id}`;
   return (
     <Dialog title={title} open={action !== null} onClose={onClose} testId="certificate-dialog">
-      {action === "split" && <Split certificate={certificate} onDone={onClose} />}
-      {action === "transfer" && <Transfer certificate={certificate} onDone={onClose} />}
-      {action === "retire" && <Retire certificate={certificate} onDone={onClose} />}
+      <div className="stack">
+        {action === "split" && <Split certificate={certificate} onDone={onClose} />}
+        {action === "transfer" && <Transfer certificate={certificate} onDone={onClose} />}
+        {action === "retire" && <Retire certificate={certificate} onDone={onClose} />}
+      </div>
     </Dialog>
   );
 }

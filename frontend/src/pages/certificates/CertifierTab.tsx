@@ -105,19 +105,21 @@ function ReasonDialog({ lot, open, onClose }: { lot: Lot; open: boolean; onClose
   };
   return (
     <Dialog title={waiting ? "Refuse the request" : "Withdraw the certificates"} open={open} onClose={onClose} testId="reason-dialog">
-      <p className="muted">
-        {waiting ? "The producer can ask again with better evidence." : "All certificates of this request that are not retired become void, whoever owns them. This cannot be undone."}
-      </p>
-      <label className="field">
-        <span>Why (everybody can read it)</span>
-        <span className="field__box">
-          <input value={reason} maxLength={MAX_TEXT} data-testid="reason" onChange={(event) => { setReason(event.target.value); }} />
-        </span>
-      </label>
-      <div>
-        <button type="button" className="button" disabled={busy || length === 0 || length > MAX_TEXT} data-testid="reason-submit" onClick={send}>
-          {waiting ? "Refuse" : "Withdraw for good"}
-        </button>
+      <div className="stack">
+        <p className="muted">
+          {waiting ? "The producer can ask again with better evidence." : "All certificates of this request that are not retired become void, whoever owns them. This cannot be undone."}
+        </p>
+        <label className="field">
+          <span>Why (everybody can read it)</span>
+          <span className="field__box">
+            <input value={reason} maxLength={MAX_TEXT} data-testid="reason" onChange={(event) => { setReason(event.target.value); }} />
+          </span>
+        </label>
+        <div>
+          <button type="button" className="button" disabled={busy || length === 0 || length > MAX_TEXT} data-testid="reason-submit" onClick={send}>
+            {waiting ? "Refuse" : "Withdraw for good"}
+          </button>
+        </div>
       </div>
     </Dialog>
   );

@@ -5,7 +5,7 @@ import { useService } from "../../app/service";
 import { addressOf } from "../../contracts/deployment";
 import { Answer } from "../../ui/Answer";
 import { Notice } from "../../ui/Notice";
-import { formatCo2, formatEnergy } from "../../units/energy";
+import { formatCo2 } from "../../units/energy";
 import { formatMoment } from "../../units/time";
 import { periodWords, SOURCE_WORDS, TECHNOLOGY_WORDS } from "./words";
 
@@ -28,7 +28,7 @@ function Sheet({ certificate }: { certificate: CertificateDetail }) {
   const rows: [string, string][] = [
     ["Beneficiary", certificate.beneficiary ?? ""],
     ["Purpose", certificate.purpose ?? ""],
-    ["Energy", `${formatEnergy(certificate.wh)} (${certificate.wh} Wh)`],
+    ["Energy", `${certificate.wh} Wh`],
     ["Generated", `${periodWords(lot.starts_at, lot.ends_at, "UTC")} UTC`],
     ["Source", `${SOURCE_WORDS[lot.source] ?? lot.source}, ${TECHNOLOGY_WORDS[lot.technology] ?? lot.technology}`],
     ["Meter and feeder", `${lot.meter_id}, ${lot.zone}`],
