@@ -183,6 +183,9 @@ class ContractSet:
             raise DeploymentError(f"the deployment has no contract {name}; deploy it first")
         return self._contracts[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._contracts
+
     @property
     def addresses(self) -> list[str]:
         """Every contract's address."""

@@ -157,10 +157,15 @@ def terms_of(struct: dict[str, Any]) -> Terms:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an agreement is settled; `settled_slot` 0 = no reading yet."""
+    """How far an agreement is settled; `settled_slot` 0 = no reading yet.
+
+    Attributes:
+        net_wh: cumulative Wh from A to B by each end's meter then; None = unknown.
+    """
 
     settled_slot: int
     last_slot: int
+    net_wh: tuple[int | None, int | None]
 
 
 class SurplusAuctionClient:
@@ -241,7 +246,9 @@ class InterconnectionClient:
 
         def read(data: bytes) -> Progress:
             struct = call.read(data)
-            return Progress(struct["settledSlot"], struct["lastSlot"])
+            a = struct["netAWh"] if struct["knownA"] else None
+            b = struct["netBWh"] if struct["knownB"] else None
+            return Progress(struct["settledSlot"], struct["lastSlot"], (a, b))
 
         return Call(call.target, call.data, read, call.name)
 

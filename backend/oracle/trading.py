@@ -16,6 +16,7 @@ from backend.chain.contracts import Call, Contract, integer
 from backend.chain.deployment import DeployedContract
 from backend.chain.trading import End, LotState, Progress, Terms, terms_of
 from backend.oracle.attestation import build_tree
+from backend.oracle.registers import unpack_registers
 from backend.telemetry import events, outbox, slots, trades
 from backend.telemetry.slots import SlotState
 from backend.telemetry.store import Store
@@ -139,6 +140,8 @@ class TradeKeeper:
             slot = self._slot_to_show(terms, state, other, alone=not waiting)
             line = None if slot is None else self._line(slot, meter)
             if slot is not None and line is not None:
+                if slot not in waiting and _net_wh(line[0][1], end) == state.net_wh[end]:
+                    continue  # nothing flowed here; if something did there, it is shown there
                 call = self._chain.clients.tie.show(agreement, slot, end, *line)
                 due.append(Due("show", f"{agreement}-{slot}-{int(end)}", call))
         return [*due, *self._silent(agreement, waiting)]
@@ -175,11 +178,12 @@ class TradeKeeper:
     def _line(
         self, slot: int, meter: int
     ) -> tuple[tuple[int, int, bytes], list[tuple[bytes, bytes, bytes]], int] | None:
-        """The tie's leaf in a slot, and its proof; None if the slot has no such line any more."""
+        """The tie's leaf in a slot, and its proof; None if there is none, or none of this slot: a
+        meter that was not heard is shown with its next reading, which holds the energy of both."""
         with self._store.read() as connection:
             stored = slots.leaves_of(connection, slot)
         leaf = next((leaf for leaf in stored if leaf.meter_id == meter), None)
-        if leaf is None:
+        if leaf is None or leaf.stale:
             return None
         tree = build_tree(_Line(x.meter_id, x.kind, x.registers, x.salt) for x in stored)
         proof = tree.proof(meter)
@@ -238,6 +242,13 @@ class TradeKeeper:
         return self._chain.views.try_many(
             calls, block="pending", sender=self._chain.relayer.address
         )
+
+
+def _net_wh(packed: int, end: End) -> int:
+    """Cumulative Wh from A to B by an end's registers."""
+    registers = unpack_registers(packed)
+    out = registers.exported_wh - registers.imported_wh
+    return out if end is End.A else -out
 
 
 def _terms(row: Mapping[str, Any]) -> Terms:
