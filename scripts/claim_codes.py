@@ -20,6 +20,7 @@ _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _KEY_BYTES, _CHECK_BYTES = 32, 3
 _SYMBOLS = (_KEY_BYTES + _CHECK_BYTES) * 8 // 5
 
+
 @dataclass(frozen=True, slots=True)
 class ClaimCode:
     """A code is a private key; the registry knows its address."""

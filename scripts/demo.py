@@ -23,6 +23,7 @@ from scripts.new_keys import SIGNERS
 from scripts.supervise.chain_node import ChainNode, ChainNodeError, find_anvil, rpc
 from scripts.supervise.child import Child, describe_exit
 from scripts.supervise.display import Display
+from scripts.supervise.hamlet import Hamlet, NextDoor
 from scripts.supervise.surroundings import (
     ROOT,
     Surroundings,
@@ -57,6 +58,7 @@ class Demo:
         self.chain_url = where.chain_url or f"http://127.0.0.1:{where.chain_port}"
         self._signer_ports = [free_port() for _ in range(SIGNERS)]
         self._code: str | None = None
+        self.hamlet: Hamlet | None = None
 
     # ---- start --------------------------------------------------------------------------------
 
@@ -90,6 +92,13 @@ class Demo:
         residents = self._python("households", "scripts.residents")
         residents.start()
         self.children.append(residents)
+        self._write_run_file()
+        self._code = self._newcomers_code()
+        if where.hamlet:
+            self.hamlet = self._hamlet()
+
+    def _write_run_file(self) -> None:
+        where = self.where
         run = {
             "page": where.page,
             "home": str(where.home),
@@ -97,9 +106,23 @@ class Demo:
             "control": f"http://127.0.0.1:{where.control_port}",
             "signers": [f"http://127.0.0.1:{port}" for port in self._signer_ports],
             "children": {child.name: child.pid for child in self.children},
+            "hamlet": self.hamlet.addresses() if self.hamlet else None,
         }
         write_run_file(where.home, run)
-        self._code = self._newcomers_code()
+
+    def _hamlet(self) -> Hamlet:
+        where = self.where
+        near = NextDoor(
+            home=where.home,
+            root=ROOT,
+            chain_url=self.chain_url,
+            chain_id=CHAIN_ID,
+            deployment=self._deployment_file(),
+            control=f"http://127.0.0.1:{where.control_port}",
+            slot_seconds=where.slot_seconds,
+            environment=self._environment(),
+        )
+        return Hamlet(near, self.display.say, self._write_run_file)
 
     def _start_chain(self) -> None:
         if self.where.chain_url is None:
@@ -160,7 +183,10 @@ class Demo:
         )  # fmt: skip
         neighbourhood.start()
         self.children.append(neighbourhood)
-        self.display.step("neighbourhood", "13 nodes; 15 minutes of theirs last 15 s here")
+        count = len(load_plan().nodes)
+        self.display.step(
+            "neighbourhood", f"{count} nodes; 15 minutes of theirs last {where.slot_seconds} s here"
+        )
 
     def _await(self, ready: Callable[[], bool], child: Child, what: str) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -181,7 +207,13 @@ class Demo:
     def watch(self) -> None:
         """Shows the microgrid and restarts what ends, until asked to stop."""
         while not self.stopping.wait(_TICK_S):
-            watched = [*([self.node.child] if self.node else []), *self.children]
+            if self.hamlet:
+                self.hamlet.tick()
+            watched = [
+                *([self.node.child] if self.node else []),
+                *self.children,
+                *(self.hamlet.children if self.hamlet else ()),
+            ]
             for child in watched:
                 if line := child.revive():
                     self.display.say(line)
@@ -213,8 +245,8 @@ class Demo:
     def stop(self) -> None:
         """Ends every part: devices, then the service, then signers, at last the chain."""
         self.display.close()
-        last_first = list(reversed(self.children))
-        service = [child for child in last_first if child.name == "service"]
+        last_first = [*(self.hamlet.ending() if self.hamlet else ()), *self.children][::-1]
+        service = [child for child in last_first if child.name.endswith("service")]
         others = [child for child in last_first if child not in service]
         for group, grace_s in ((others, _STOP_GRACE_S), (service, _SERVICE_STOP_GRACE_S)):
             for child in group:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from ape.cli import ConnectedProviderCommand
@@ -22,17 +22,24 @@ _LOCAL_SLOT_SECONDS = 15
 
 @click.command(cls=ConnectedProviderCommand)
 @click.option("--demo", is_flag=True, help="Also set up the simulated neighbourhood.")
-def cli(provider: Any, demo: bool) -> None:
+@click.option(
+    "--hamlet",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Deployment file of the demo: deploy and set up the small microgrid next door to it.",
+)
+def cli(provider: Any, demo: bool, hamlet: Path | None) -> None:
     """Deploy the contracts, grant the roles, write deployments/<chainId>.json."""
     from ape import project
     from ape.exceptions import ApeException
     from ape.logging import logger
 
     from backend.chain.accounts import LOCAL_CHAINS, AccountError
+    from backend.chain.deployment import load_deployment
     from backend.config import ConfigError
     from scripts import development
     from scripts.accounts import sending_account
-    from scripts.deployer import Deployer, DeployError
+    from scripts.deployer import Deployed, Deployer, DeployError
+    from scripts.hamlet import OMITTED, set_up_hamlet
     from scripts.keyfiles import KeyFileError, random_hex, secret_once
     from scripts.plan import PlanError
     from scripts.provisioning import ProvisionError, provision_demo
@@ -42,10 +49,16 @@ def cli(provider: Any, demo: bool) -> None:
     logger.set_level("ERROR")  # this says itself what it sends
     chain_id = int(provider.chain_id)
     local = chain_id in LOCAL_CHAINS
+    if hamlet is not None and not local:
+        raise click.UsageError("--hamlet is for the demo on a local chain")
     try:
         settings = settings_on(chain_id, str(provider.uri))
         account = sending_account(chain_id, development.DEPLOYER)
-        plan = _local_plan(settings) if local else _public_plan(settings, chain_id)
+        near = load_deployment(hamlet) if hamlet is not None else None
+        tie = near["Interconnection"] if near is not None else None
+        plan = (
+            _local_plan(settings, near is not None) if local else _public_plan(settings, chain_id)
+        )
         deployer = Deployer(
             project,
             account,
@@ -53,11 +66,15 @@ def cli(provider: Any, demo: bool) -> None:
             plan,
             settings.home / "deploy" / f"{chain_id}.json",
             click.echo,
+            adopted={tie.name: Deployed(tie.address, tie.block)} if tie is not None else None,
+            omitted=OMITTED if near is not None else (),
         )
         _deploy(deployer, settings, chain_id)
         secret_once(settings.keys_dir / "salt.hex", random_hex)  # the service cannot begin without
         if demo:
             provision_demo(settings, chain_id, click.echo)
+        if near is not None:
+            set_up_hamlet(settings, chain_id, near, click.echo)
     except (
         AccountError, ApeException, ConfigError, DeployError, KeyFileError, PlanError,
         ProvisionError, TransactionError,
@@ -82,7 +99,7 @@ def _deploy(deployer: Deployer, settings: Settings, chain_id: int) -> None:
     click.echo(f"wrote {path} ({spent if deployer.gas_used else 'nothing was missing'})")
 
 
-def _local_plan(settings: Settings) -> Plan:
+def _local_plan(settings: Settings, hamlet: bool) -> Plan:
     from eth_account import Account
 
     from backend.chain.accounts import save_account
@@ -92,12 +109,14 @@ def _local_plan(settings: Settings) -> Plan:
     from scripts.plan import local_plan
 
     keys = settings.keys_dir
-    signers = [str(account_once(keys / f"signer-{i}.json").address) for i in range(SIGNERS)]
+    count, whose = (1, development.HAMLET) if hamlet else (SIGNERS, 0)
+    signers = [str(account_once(keys / f"signer-{i}.json").address) for i in range(count)]
     if not (keys / "relayer.json").exists():
-        relayer = development.account(development.RELAYER)
+        relayer = development.account(development.RELAYER, whose)
         save_account(keys / "relayer.json", Account.from_key(relayer.private_key))
     slot_seconds = int(os.environ.get("OHMSTEAD_SLOT_SECONDS") or _LOCAL_SLOT_SECONDS)
-    return local_plan(signers, slot_seconds, source="feed")
+    source: Literal["posted", "feed"] = "posted" if hamlet else "feed"
+    return local_plan(signers, slot_seconds, source, whose)
 
 
 def _public_plan(settings: Settings, chain_id: int) -> Plan:

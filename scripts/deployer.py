@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,8 @@ class Deployer:
         chain_id: where this is.
         plan: roles and figures.
         progress: file that remembers addresses between runs.
+        adopted: contracts of another deployment that this one uses instead of its own, by name.
+        omitted: contracts it does without.
         say: shows one line of progress.
     """
 
@@ -87,6 +89,8 @@ class Deployer:
         plan: Plan,
         progress: Path,
         say: Callable[[str], None],
+        adopted: Mapping[str, Deployed] | None = None,
+        omitted: Collection[str] = (),
     ) -> None:
         self.account = account
         self.plan = plan
@@ -97,6 +101,8 @@ class Deployer:
         self._chain_id = chain_id
         self._progress_file = progress
         self._say = say
+        self._adopted = dict(adopted or {})
+        self._omitted = frozenset(omitted)
         self._contracts: dict[str, Any] = {}
         self._known = self._read_progress()
 
@@ -167,7 +173,12 @@ class Deployer:
             self._adopt_stablecoin(self.plan.stablecoin.address)
             return
         container = self._container(name)
-        if container is None:
+        if container is None or name in self._omitted:
+            return
+        if name in self._adopted:
+            theirs = self._adopted[name]
+            self._contracts[name] = container.at(theirs.address)
+            self._known[name] = {"address": theirs.address, "block": theirs.block}
             return
         known = self._known.get(name)
         if known and self._has_code(known["address"]):

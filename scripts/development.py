@@ -28,9 +28,15 @@ class DevelopmentAccount:
     private_key: str
 
 
+HAMLET, OUTSIDERS = 1, 2
+"""Whose accounts: the hamlet's next door in the same roles, and others' (utility, arbiter)."""
+UTILITY, ARBITER = range(2)
+"""Accounts of OUTSIDERS."""
+
+
 @cache
-def account(index: int) -> DevelopmentAccount:
-    """Account m/44'/60'/0'/0/`index`."""
+def account(index: int, whose: int = 0) -> DevelopmentAccount:
+    """Account m/44'/60'/`whose`'/0/`index`. Nodes give ether only to those of 0."""
     Account.enable_unaudited_hdwallet_features()
-    made = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    made = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/{whose}'/0/{index}")
     return DevelopmentAccount(str(made.address), made.key.to_0x_hex())

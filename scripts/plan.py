@@ -205,9 +205,7 @@ class Markets(_Strict):
                 "tick_count: the last tick would cost 2^32 micro-rupees or more; take fewer ticks"
             )
         if self.horizon_seconds <= self.gate_seconds:
-            raise ValueError(
-                "horizon_seconds: must exceed gate_seconds, or no order is taken"
-            )
+            raise ValueError("horizon_seconds: must exceed gate_seconds, or no order is taken")
         return self
 
 
@@ -268,7 +266,10 @@ def _problems(path: Path, error: ValidationError) -> list[str]:
 
 
 def local_plan(
-    signers: list[str], slot_seconds: int, source: Literal["posted", "feed"] = "posted"
+    signers: list[str],
+    slot_seconds: int,
+    source: Literal["posted", "feed"] = "posted",
+    whose: int = 0,
 ) -> Plan:
     """The plan of a local chain: development accounts, no delays, the demo's slots.
 
@@ -276,8 +277,9 @@ def local_plan(
         signers: addresses of the oracle nodes' keys.
         slot_seconds: length of a slot on the wall clock.
         source: where the market takes its prices from.
+        whose: whose development accounts (see there).
     """
-    address = [development.account(index).address for index in range(development.ACCOUNTS)]
+    address = [development.account(index, whose).address for index in range(development.ACCOUNTS)]
     return Plan(
         roles=Roles(
             admin=address[development.ADMIN],

@@ -79,12 +79,9 @@ def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]
         ProvisionError, TransactionError, AccountError: with what to do.
     """
     plan = load_plan()
-    keys = _node_keys(settings, plan)
-    _fill_store(settings, plan)
-    say(f"{len(keys)} nodes have keys and are known to the gateway")
-    chain = _Chain.connect(settings, chain_id)
-    operator = chain.wallet(_operator(settings, chain_id))
-    sent = chain.install(operator, plan, keys)
+    chain, operator, sent = provision_plan(
+        settings, chain_id, plan, _operator(settings, chain_id), say
+    )
     codes = ClaimCodes(settings.home / "claim-codes.json")
     sent += chain.issue_codes(operator, plan, codes)
     say(f"meters, switches and one-time codes are on chain ({sent} calls sent)")
@@ -94,6 +91,27 @@ def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]
         joined = sum(chain.move_in(meter, mode, codes) for meter, mode in _HOUSEHOLDS.items())
         say(f"{len(_HOUSEHOLDS)} demo households hold their meters ({joined} joined now)")
         _write_demo_wallets(settings)
+    mark_provisioned(settings, chain)
+
+
+def provision_plan(
+    settings: Settings,
+    chain_id: int,
+    plan: Plan,
+    operator: LocalAccount,
+    say: Callable[[str], None],
+) -> tuple[Chain, Wallet, int]:
+    """Keys, store and chain of a plan's nodes: the chain, the operator's wallet, calls sent."""
+    keys = _node_keys(settings, plan)
+    _fill_store(settings, plan)
+    say(f"{len(keys)} nodes have keys and are known to the gateway")
+    chain = Chain.connect(settings, chain_id)
+    wallet = chain.wallet(operator)
+    return chain, wallet, chain.install(wallet, plan, keys)
+
+
+def mark_provisioned(settings: Settings, chain: Chain) -> None:
+    """Written last: the service waits for it."""
     marker = {"registry": chain.contracts["MeterRegistry"].address}
     (settings.home / "provisioned.json").write_text(json.dumps(marker) + "\n")
 
@@ -193,8 +211,8 @@ def _write_demo_wallets(settings: Settings) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chain:
-    """The community's contracts, as the operator and the demo households use them."""
+class Chain:
+    """A community's contracts, as the operator and the demo households use them."""
 
     rpc: RpcClient
     chain_id: int
@@ -202,12 +220,14 @@ class _Chain:
     views: ChainViews
 
     @classmethod
-    def connect(cls, settings: Settings, chain_id: int) -> _Chain:
+    def connect(cls, settings: Settings, chain_id: int) -> Chain:
+        """The chain and contracts of a home."""
         contracts = ContractSet(load_for_chain(settings.deployments_dir, chain_id))
         rpc = RpcClient(settings.rpc_url)
         return cls(rpc, chain_id, contracts, ChainViews(rpc, contracts, Clients(contracts), 0.0))
 
     def wallet(self, account: LocalAccount) -> Wallet:
+        """An account that sends."""
         return Wallet(self.rpc, self.chain_id, self.contracts, account)
 
     def install(self, operator: Wallet, plan: Plan, keys: dict[int, bytes]) -> int:
@@ -258,9 +278,7 @@ class _Chain:
         """Ether for development accounts that a node of the user's own did not fund."""
         people = [development.account(index).address for index in range(development.ACCOUNTS)]
         balances = self.rpc.batch([("eth_getBalance", [person, "latest"]) for person in people])
-        giver = self.wallet(
-            Account.from_key(development.account(development.DEPLOYER).private_key)
-        )
+        giver = self.wallet(Account.from_key(development.account(development.DEPLOYER).private_key))
         for person, balance in zip(people, balances, strict=True):
             if number(balance) < _ENOUGH_WEI:
                 giver.send(Call(person, b"", lambda _answer: None, f"ether for {person}"), 10**19)

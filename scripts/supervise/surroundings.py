@@ -29,6 +29,7 @@ class Surroundings:
         chain_port: port of the embedded node.
         control_port: the simulated neighbourhood's controls.
         slot_seconds: length of a slot on the wall clock, standing for 15 minutes.
+        hamlet: the small microgrid next door runs, too.
     """
 
     home: Path
@@ -37,10 +38,11 @@ class Surroundings:
     chain_port: int
     control_port: int
     slot_seconds: int
+    hamlet: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Surroundings:
-        """Reads OHMSTEAD_HOME, _PORT, _RPC_URL, _CHAIN_PORT, _CONTROL_PORT, _SLOT_SECONDS.
+        """Reads OHMSTEAD_HOME, _PORT, _RPC_URL, _CHAIN_PORT, _CONTROL_PORT, _SLOT_SECONDS, _HAMLET.
 
         Raises:
             SurroundingsError: a value is not what it should be.
@@ -53,6 +55,7 @@ class Surroundings:
             chain_port=_port(environment, "OHMSTEAD_CHAIN_PORT", 8545),
             control_port=_port(environment, "OHMSTEAD_CONTROL_PORT", 0) or free_port(),
             slot_seconds=_positive(environment, "OHMSTEAD_SLOT_SECONDS", 15),
+            hamlet=environment.get("OHMSTEAD_HAMLET") != "0",
         )
 
     @property

@@ -183,6 +183,31 @@ def test_people_in_a_real_browser(run: Run) -> None:
     assert tests.returncode == 0, tests.stdout[-6000:] + tests.stderr[-2000:]
 
 
+def test_energy_crosses_to_the_hamlet_next_door(run: Run) -> None:
+    def crossed() -> Any:
+        (between, main) = run.api("/api/interconnection?limit=100")["agreements"]
+        assert (between["metering"], main["metering"]) == ("both_ends", "one_end")
+        moved = [f for f in between["flows"] if f["state"] == "settled" and f["settled_wh"]]
+        return (between, moved[-1]) if moved and run.addresses["hamlet"] else None
+
+    agreement, flow = run.await_true("energy over the tie", crossed, 240)
+    wh = flow["settled_wh"]
+    side = "a_to_b" if wh > 0 else "b_to_a"
+    readings = (abs(flow["reading_a_wh"]), abs(flow["reading_b_wh"]))
+    assert abs(wh) == min(*readings, agreement["limit_wh_per_slot"])
+    price = agreement[f"price_{side}_micro_inr_per_kwh"]
+    assert flow["micro_inr"] == abs(wh) * price // 1000
+    assert agreement[f"{side}_wh"] >= abs(wh)
+    page = run.addresses["hamlet"]["page"]
+
+    def seen_there() -> Any:
+        answer = requests.get(f"{page}/api/interconnection?limit=100", timeout=5).json()
+        return [f for f in answer["agreements"][0]["flows"] if f["slot"] == flow["slot"]]
+
+    (there,) = run.await_true("the same on the other side", seen_there, 60)
+    assert there == flow
+
+
 def test_every_wh_on_chain_is_one_the_meters_counted(run: Run) -> None:
     """With nothing flowing, registers stand still; then chain and meters must agree to the Wh."""
     plan = load_plan()
@@ -192,6 +217,9 @@ def test_every_wh_on_chain_is_one_the_meters_counted(run: Run) -> None:
     for node in metered:
         if node.kind in ("consumer", "prosumer"):
             run.control("/load", {"node": node.id, "power_w": 0})
+    next_door = run.addresses["hamlet"]["control"]  # its bank full and its farm dark: no flow there
+    for path, order in (("/battery", {"soc_bp": 10_000}), ("/load", {"node": 202, "power_w": 0})):
+        requests.post(f"{next_door}{path}", json=order, timeout=5).raise_for_status()
     views = run.views()
 
     def counted() -> dict[int, list[int]]:
