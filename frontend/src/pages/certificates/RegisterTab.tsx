@@ -73,7 +73,7 @@ export function searchOf(text: string, state: string): CertificateSearch | null 
 
 function Rows({ list }: { list: readonly Certificate[] }) {
   return (
-    <div className="scroll-x" tabIndex={0} role="region" aria-label="Certificates">
+    <div className="scroll-x register-table" tabIndex={0} role="region" aria-label="Certificates">
       <table>
         <thead>
           <tr>

@@ -18,7 +18,7 @@ import { sharePercent } from "./words";
 const DAY_S = 86_400;
 const SERIES: Series[] = [
   { id: "covered", name: "Covered by retired certificates", color: "solar" },
-  { id: "rest", name: "Not covered", color: "grid" },
+  { id: "rest", name: "Not covered", color: "unknown" },
 ];
 
 /** Which share of a household's use was covered, hour by hour. */
