@@ -4,6 +4,7 @@ import { useWallet } from "../../../wallet/useWallet";
 import { useHousehold } from "../../resident/household";
 import { LotCard } from "./LotCard";
 import { OpenLot } from "./OpenLot";
+import { useChainTime } from "./useChainTime";
 import { useLots } from "./useLots";
 
 /** Surplus energy sold by sealed bids: open lots, own bids, results, and offering a lot. */
@@ -12,6 +13,7 @@ export function AuctionsTab() {
   const lots = useLots();
   const household = useHousehold(address);
   const now = useNow(1_000) / 1_000;
+  const chainNow = useChainTime() ?? now;
   return (
     <>
       <p className="muted market-lead">
@@ -23,7 +25,7 @@ export function AuctionsTab() {
           <div className="stack">
             {list.length === 0 && <p className="placeholder" data-testid="no-lots">Nothing has been auctioned yet.</p>}
             {list.map((lot) => (
-              <LotCard key={lot.id.toString()} lot={lot} now={now} address={address} meters={household.data?.meters.map((one) => one.meter) ?? []} />
+              <LotCard key={lot.id.toString()} lot={lot} now={now} chainNow={chainNow} address={address} meters={household.data?.meters.map((one) => one.meter) ?? []} />
             ))}
           </div>
         )}

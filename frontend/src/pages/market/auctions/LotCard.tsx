@@ -16,7 +16,10 @@ import type { Lot, LotBid } from "./useLots";
 
 interface Props {
   lot: Lot;
+  /** For counting down. */
   now: number;
+  /** Of the newest block: what can be done is decided by it. */
+  chainNow: number;
   address: Address | undefined;
   meters: readonly number[];
 }
@@ -30,9 +33,9 @@ function stageText(lot: Lot, stage: LotStage, now: number): string {
 }
 
 /** One lot: what is sold, the bids as far as they are known, and what the connected wallet can do. */
-export function LotCard({ lot, now, address, meters }: Props) {
+export function LotCard({ lot, now, chainNow, address, meters }: Props) {
   const { config } = useService();
-  const stage = stageOf(lot, now);
+  const stage = stageOf(lot, chainNow);
   const is = (account: Address) => account.toLowerCase() === address?.toLowerCase();
   const own = lot.bids.find((bid) => is(bid.bidder));
   const canBid = stage === "bidding" && own === undefined && !is(lot.seller) && meters.length > 0;

@@ -9,7 +9,7 @@ import { AmountField } from "../../../ui/AmountField";
 import { Card } from "../../../ui/Card";
 import { Choice } from "../../../ui/Choice";
 import { formatEnergy, parseKwh } from "../../../units/energy";
-import { editableInr, formatInr, parseInr } from "../../../units/money";
+import { formatInr, parseInr } from "../../../units/money";
 
 const TIMES = [
   { seconds: 60, label: "1 minute" },
@@ -66,7 +66,7 @@ export function OpenLot({ meters, energyWh, now }: Props) {
     <Card title="Sell a lot" aside={`you have ${formatEnergy(energyWh)}`} testId="open-lot">
       <div className="columns">
         <AmountField label="Energy units" unit="kWh" text={energyText} onText={setEnergyText} parsed={energy} problem={wh === null ? `From ${formatEnergy(MOST_BIDS)} to the ${formatEnergy(energyWh)} you have.` : undefined} testId="lot-energy" />
-        <AmountField label="Sell at least for, per kWh" unit="Rs" text={reserveText} onText={setReserveText} parsed={reserve} problem={least === null ? "Choose a price above zero and below Rs 4,294.96." : undefined} presets={[{ label: "Rs 3", text: editableInr(3_000_000n) }]} testId="lot-reserve" />
+        <AmountField label="Sell at least for, per kWh" unit="Rs" text={reserveText} onText={setReserveText} parsed={reserve} problem={least === null ? "Choose a price above zero and below Rs 4,294.96." : undefined} testId="lot-reserve" />
       </div>
       <Choice
         legend="Winners pay"

@@ -187,7 +187,7 @@ function Figures({ row, metered }: { row: Amounts; metered: boolean }) {
     <>
       <td className="numeric">{traded(row.orderedBuyWh, row.orderedSellWh)}</td>
       <td className="numeric">{traded(row.boughtWh, row.soldWh)}</td>
-      <td className="numeric">{formatInrExact(row.aheadMicroInr)}</td>
+      <td className="numeric">{row.boughtWh + row.soldWh === 0n ? "–" : formatInrExact(row.aheadMicroInr)}</td>
       <td className="numeric">{metered ? formatEnergy(row.deliveredWh) : "–"}</td>
       <td className="numeric">{metered ? formatEnergy(row.imbalanceWh) : "–"}</td>
       <td className="numeric">{metered ? formatInrExact(row.poolMicroInr) : "–"}</td>

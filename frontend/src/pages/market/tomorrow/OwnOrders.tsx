@@ -73,7 +73,7 @@ export function OwnOrders({ orders, rules, now, address, onShow }: Props) {
       {listed.length === 0 ? (
         <p className="muted">No orders yet for slots around now.</p>
       ) : (
-        <div className="scroll-x" tabIndex={0} role="region" aria-label="My orders">
+        <div className="scroll-x statement" tabIndex={0} role="region" aria-label="My orders">
           <table>
             <thead>
               <tr>
