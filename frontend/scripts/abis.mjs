@@ -2,7 +2,7 @@
 // `node scripts/abis.mjs` writes, `--check` fails if what is committed is not what the sources say.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -41,8 +41,7 @@ function solidityFiles(folder) {
 }
 
 function sourceOf(name, files) {
-  // Before a contract is there, its interface says what it will answer.
-  const path = OPENZEPPELIN[name] ?? [name, `I${name}`].map((one) => files.find((file) => file.endsWith(`/${one}.sol`))).find(Boolean);
+  const path = OPENZEPPELIN[name] ?? files.find((file) => file.endsWith(`/${name}.sol`));
   if (!path) throw new Error(`contracts/**/${name}.sol does not exist`);
   return path;
 }
@@ -102,7 +101,7 @@ function render() {
 
   const errors = new Map();
   const parts = names.map((name) => {
-    const abi = slimAbi(output[paths[name]][basename(paths[name], ".sol")].abi);
+    const abi = slimAbi(output[paths[name]][name].abi);
     for (const item of abi) if (item.type === "error") errors.set(signature(item), item);
     const callable = abi.filter((item) => item.type !== "error");
     return `export const ${constantName(name)} = ${JSON.stringify(callable)} as const;\n`;
