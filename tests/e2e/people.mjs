@@ -9,6 +9,8 @@ const key = (index) => bytesToHex(mnemonicToAccount(MNEMONIC, { addressIndex: in
 export const AUTHORITY = key(3);
 export const SECOND_AUTHORITY = key(4);
 export const CERTIFIER = key(6);
+/** House C2, which only draws. */
+export const CONSUMER = key(9);
 /** House P1, a prosumer with prepaid energy. */
 export const HOUSEHOLD = key(10);
 export const NEWCOMER = key(17);
