@@ -72,8 +72,9 @@ $(SOLC): scripts/toolchain/solc-shim.mjs
 compile: setup ## the contracts, with Ape
 	@$(MAKE) -s $(COMPILED)
 
+# Whole: Ape's cache may hold what an interrupted compile left.
 $(COMPILED):
-	@scripts/toolchain/step "contracts" ape compile
+	@scripts/toolchain/step "contracts" ape compile --force
 	@rm -f .build/.made-from-* && touch $@
 
 FRONTEND_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path 'frontend/dist/*' 2>/dev/null)
@@ -123,7 +124,7 @@ flash-uno: ## onto a board: make flash-uno PORT=/dev/ttyACM0 (needs avrdude too;
 
 .PHONY: test
 test: compile ## all four suites, with one line at the end
-	@python scripts/toolchain/run_suites.py contracts+e2e backend frontend
+	@python scripts/toolchain/run_suites.py contracts+e2e backend+frontend
 
 .PHONY: test-contracts
 test-contracts: setup ## Forge (unit, fuzz, invariants), then Ape on anvil
@@ -155,7 +156,7 @@ screenshots: compile ## the pictures in docs/screenshots, from a running microgr
 	@node tests/e2e/screenshots.mjs
 
 .PHONY: nightly
-nightly: compile ## what takes minutes: long fuzzing and invariants, soak tests
+nightly: compile coverage ## what takes minutes: long fuzzing and invariants, soak tests, coverage
 	@FOUNDRY_PROFILE=nightly forge test --fuzz-seed $$(od -An -N4 -tu4 /dev/urandom)
 	@$(PYTEST) -m nightly tests/backend tests/devices
 

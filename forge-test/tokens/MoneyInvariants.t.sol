@@ -6,7 +6,9 @@ import {PowerCoinDesk} from "contracts/tokens/PowerCoinDesk.sol";
 import {MoneyHandler} from "./MoneyHandler.sol";
 import {MoneyTest} from "./MoneyTest.sol";
 
-/// Token and desk under random use, changing rates, donations and hostile receivers.
+/// Token and desk under random use, changing rates, donations and hostile receivers. Fewer runs than elsewhere:
+/// receivers that burn all the gas they get take a core's time, too.
+/// forge-config: default.invariant.runs = 6
 contract MoneyInvariantsTest is MoneyTest {
     PowerCoinDesk internal desk;
     MoneyHandler internal handler;
