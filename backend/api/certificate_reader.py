@@ -95,6 +95,7 @@ class CertificateReader:
         with self._store.read() as connection:
             lines = slots.committed_registers(connection, meter, after)
             taken = certificates.taken_periods(connection, meter, after)
+            terms_end = self._terms_started(connection, meter)
         registers = [Generation(line.slot, generation_of(line)) for line in lines]
         return schemas.OpenPeriods(
             periods=[
@@ -105,7 +106,7 @@ class CertificateReader:
                     ends_at=(period.to_slot + 1) * self._slot_seconds,
                     wh=period.wh,
                 )
-                for period in open_periods(registers, taken, self._slot_seconds)
+                for period in open_periods(registers, taken, self._slot_seconds, terms_end)
             ]
         )
 
@@ -136,14 +137,19 @@ class CertificateReader:
         self, connection: sa.Connection, meter: int, from_slot: int, to_slot: int
     ) -> int | None:
         """Which terms cover the whole period: 0 the community's first, then as they began."""
-        started = [
+        started = self._terms_started(connection, meter)
+        index = sum(after <= from_slot for after in started)
+        covers = index == len(started) or to_slot <= started[index]
+        return index if covers else None
+
+    @staticmethod
+    def _terms_started(connection: sa.Connection, meter: int) -> list[int]:
+        """The slots after which terms of the meter began, in order."""
+        return [
             integer(event.args["afterSlot"])
             for event in events.in_order(connection, "MeterRegistry", ("TermsStarted",))
             if event.args["meter"] == meter
         ]
-        index = sum(after <= from_slot for after in started)
-        covers = index == len(started) or to_slot <= started[index]
-        return index if covers else None
 
     # ---- how green -------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,22 +27,28 @@ class Period:
 
 
 def open_periods(
-    registers: Sequence[Generation], taken: Iterable[tuple[int, int]], slot_seconds: int
+    registers: Sequence[Generation],
+    taken: Iterable[tuple[int, int]],
+    slot_seconds: int,
+    terms_end: Collection[int] = (),
 ) -> list[Period]:
-    """The longest periods within an hour of the clock that no lot has part in, newest first.
+    """The longest periods within an hour of the clock and within the same terms that no lot has
+    part in, newest first.
 
     Args:
         registers: ascending by slot
         taken: (from_slot, to_slot] of the lots that were not refused
+        terms_end: last slots of terms after which others began
     """
     lots = sorted(taken)
     found: list[Period] = []
     for before, after in pairwise(registers):
         wh = after.register_wh - before.register_wh
         too_long = (after.slot - before.slot) * slot_seconds > HOUR_S
-        if wh < 0 or too_long or _overlaps(lots, before.slot, after.slot):
+        straddles = any(before.slot < end < after.slot for end in terms_end)
+        if wh < 0 or too_long or straddles or _overlaps(lots, before.slot, after.slot):
             continue
-        last = found[-1] if found else None
+        last = found[-1] if found and before.slot not in terms_end else None
         if last is not None and _continues(last, before.slot, after.slot, slot_seconds):
             found[-1] = Period(last.from_slot, after.slot, last.wh + wh)
         else:

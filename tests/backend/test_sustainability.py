@@ -136,6 +136,13 @@ def test_periods_stay_within_an_hour_of_the_clock() -> None:
     assert [(p.from_slot, p.to_slot, p.wh) for p in found] == [(7, 10, 30), (3, 7, 40), (2, 3, 10)]
 
 
+def test_periods_stay_within_the_same_terms() -> None:
+    lines = [Generation(slot, 10 * slot) for slot in (3, 4, 5, 7)]
+    found = open_periods(lines, [], 900, terms_end=[4, 6])
+    # What slots 6 and 7 generated cannot be told apart, and belongs to two terms.
+    assert [(p.from_slot, p.to_slot) for p in found] == [(4, 5), (3, 4)]
+
+
 # ---- carbon ------------------------------------------------------------------------------------
 
 
