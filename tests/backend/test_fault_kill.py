@@ -1,4 +1,4 @@
-"""The backend dies fifty times while readings arrive; the books say what the meters counted."""
+"""The backend dies again and again while readings arrive; the books say what the meters counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ KINDS = {
     8: EntityKind.PROSUMER,
 }
 HELD = (4, 7)
-KILLS = 50
 SLOT_SECONDS = 2
 SEED = 20261121
 
@@ -47,7 +46,8 @@ def backend(tmp_path: Path) -> Iterator[WholeBackend]:
 
 @pytest.mark.slow
 @pytest.mark.e2e
-def test_fifty_deaths_change_nothing(backend: WholeBackend) -> None:
+@pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.nightly)])
+def test_deaths_change_nothing(backend: WholeBackend, kills: int) -> None:
     chance = random.Random(SEED)
     meters = {
         meter: HttpMeter(backend.url, Meter(meter), random.Random(SEED + meter)) for meter in KINDS
@@ -57,12 +57,12 @@ def test_fifty_deaths_change_nothing(backend: WholeBackend) -> None:
     backend.wait_ready()
     for thread in threads:
         thread.start()
-    for kill in range(KILLS):
+    for kill in range(kills):
         # From the first moments of its start to the middle of its work.
         time.sleep(chance.uniform(0.1, 1.9))
         backend.kill()
-        if kill % 10 == 9:
-            backend.restart_signer(kill // 10 % 3)
+        if kill % 5 == 4:
+            backend.restart_signer(kill // 5 % 3)
         backend.start()
     backend.wait_ready()
     for meter in meters.values():
@@ -99,7 +99,7 @@ def _every_accepted_reading_is_stored_once(
 def _slots_follow_each_other(backend: WholeBackend) -> None:
     """One line of slots, each committed once, each counted from the one before."""
     committed = backend.events("MeterLedger", "SlotCommitted")
-    assert len(committed) > 10
+    assert len(committed) > 2
     numbers = [event["slot"] for event in committed]
     assert numbers == sorted(set(numbers))
     assert committed[0]["previousSlot"] == 0

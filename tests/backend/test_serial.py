@@ -101,9 +101,12 @@ class Pending:
 
     def __init__(self) -> None:
         self.frames: dict[int, list[bytes]] = {}
+        self.asked = threading.Event()
 
     def __call__(self, node_id: int) -> list[bytes]:
-        return self.frames.get(node_id, [])
+        found = self.frames.get(node_id, [])
+        self.asked.set()
+        return found
 
 
 @pytest.fixture
@@ -222,6 +225,7 @@ def test_a_repeated_frame_learns_nothing_but_its_result(
     frame = board.keyframe_at(SINCE)
     node.send(frame)
     assert _results(node.receive()) == [(1, 1, Result.ACCEPTED)]
+    assert pending.asked.wait(10)  # what waited when it was new
     pending.frames[5] = [encode(5, 9, 1, SINCE, Command(1, 1, False, 0, 0), key_of(5))]
     node.send(frame)
     assert _results(node.receive()) == [(1, 1, Result.DUPLICATE)]
