@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from backend.telemetry import charging_tables  # noqa: F401 - adds its tables
 from backend.telemetry.tables import metadata, schema_version
 
 SCHEMA_VERSION = 1

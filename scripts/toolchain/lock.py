@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "constraints.txt"
-EXTRAS = "dev,postgres"
+EXTRAS = "dev,postgres,ocpp"
 PER_PYTHON = {
     "numpy": [
         'numpy==1.26.4; python_version < "3.13"',
