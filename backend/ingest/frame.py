@@ -117,6 +117,7 @@ class BadTag(FrameError):  # noqa: N818
 class FrameType(IntEnum):
     """Low nibble of the second byte; below 8 uplink, from 8 on downlink."""
 
+    MESH = 0x0
     KEYFRAME = 0x1
     DELTA = 0x2
     ACK = 0x3
@@ -129,6 +130,7 @@ class FrameType(IntEnum):
     PRICE = 0xA
     FRAGMENT_DOWN = 0xB
     RESULTS = 0xC
+    MESH_DOWN = 0xD
 
 
 class AckResult(IntEnum):
@@ -338,7 +340,28 @@ class Results(NamedTuple):
     entries: tuple[tuple[int, int, Result], ...]
 
 
-Body = Reading | Delta | Ack | Hello | Poll | Fragment | Event | Command | SetTime | Price | Results
+class Mesh(NamedTuple):
+    """A message of the mesh about itself; `kind` says which (docs/frame.md, MESH)."""
+
+    kind: int
+    content: bytes
+    downlink: bool = False
+
+
+Body = (
+    Reading
+    | Delta
+    | Ack
+    | Hello
+    | Poll
+    | Fragment
+    | Event
+    | Command
+    | SetTime
+    | Price
+    | Results
+    | Mesh
+)
 
 
 class Frame(NamedTuple):
@@ -535,8 +558,21 @@ def _results(payload: bytes) -> Results:
     return Results(tuple(entries))
 
 
+def _mesh(payload: bytes) -> Mesh:
+    if len(payload) < 2:
+        raise Truncated("a message of the mesh has a kind and at least one byte")
+    if payload[0] == 0:
+        raise Malformed("kind 0 of a message of the mesh is reserved")
+    return Mesh(payload[0], payload[1:])
+
+
+def _mesh_down(payload: bytes) -> Mesh:
+    return _mesh(payload)._replace(downlink=True)
+
+
 _Parser = Callable[[bytes], Body]
 _UPLINK: dict[int, tuple[FrameType, _Parser]] = {
+    0x0: (FrameType.MESH, _mesh),
     0x1: (FrameType.KEYFRAME, _reading),
     0x2: (FrameType.DELTA, _delta),
     0x3: (FrameType.ACK, _ack),
@@ -551,6 +587,7 @@ _DOWNLINK: dict[int, tuple[FrameType, _Parser]] = {
     0xA: (FrameType.PRICE, _price),
     0xB: (FrameType.FRAGMENT_DOWN, _fragment_down),
     0xC: (FrameType.RESULTS, _results),
+    0xD: (FrameType.MESH_DOWN, _mesh_down),
 }
 
 
@@ -654,6 +691,9 @@ def payload_of(body: Body) -> tuple[FrameType, bytes]:
             return FrameType.TIME, _TIME.pack(*body)
         case Price():
             return FrameType.PRICE, _PRICE.pack(*body)
+        case Mesh():
+            kind = FrameType.MESH_DOWN if body.downlink else FrameType.MESH
+            return kind, bytes([body.kind]) + body.content
         case Results():
             packed = b"".join(_RESULT.pack(b, s, result.number) for b, s, result in body.entries)
             return FrameType.RESULTS, packed

@@ -7,6 +7,7 @@ node. Written apart from the gateway's codec on purpose: what both agree on is t
 import hashlib
 import struct
 
+MESH = 0x0
 KEYFRAME = 0x1
 DELTA = 0x2
 ACK = 0x3
@@ -19,7 +20,8 @@ TIME = 0x9
 PRICE = 0xA
 FRAGMENT_DOWN = 0xB
 RESULTS = 0xC
-_TYPES = 0xC
+MESH_DOWN = 0xD
+_TYPES = 0xD
 
 MAX_FRAME = 250
 MAX_PIECE = 212
@@ -156,7 +158,7 @@ def decode(data: bytes, downlink: bool = True) -> tuple:  # type: ignore[type-ar
     if version_kind >> 4 != _VERSION:
         raise FrameError("bad_version")
     kind = version_kind & 15
-    if kind == 0 or kind > _TYPES or (kind >= 8) != downlink:
+    if kind > _TYPES or (kind >= 8) != downlink:
         raise FrameError("bad_type")
     fields = _GET[kind](data[_HEADER_SIZE : len(data) - _TAG_SIZE])
     if sequence == 0:
@@ -420,6 +422,19 @@ def get_results(data: bytes) -> tuple[tuple[int, int, int], ...]:
     return tuple(entries)
 
 
+def put_mesh(kind: int, content: bytes) -> bytes:
+    """MESH and MESH_DOWN: a message of the mesh about itself, `kind` 1..255."""
+    return struct.pack(">B", kind) + content
+
+
+def get_mesh(data: bytes) -> tuple[int, bytes]:
+    """(kind, content)."""
+    if len(data) < 2:
+        raise FrameError("truncated")
+    _need(data[0] != 0)
+    return data[0], data[1:]
+
+
 def put_fragment(message: int, index: int, count: int, piece: bytes) -> bytes:
     """FRAGMENT: piece `index` of `count` of message number `message`."""
     return struct.pack(">HBB", message, index, count) + piece
@@ -435,6 +450,7 @@ def get_fragment(data: bytes) -> tuple[int, int, int, bytes]:
 
 
 _GET = {
+    MESH: get_mesh,
     KEYFRAME: get_reading,
     DELTA: get_delta,
     ACK: get_ack,
@@ -447,6 +463,7 @@ _GET = {
     PRICE: get_price,
     FRAGMENT_DOWN: get_fragment,
     RESULTS: get_results,
+    MESH_DOWN: get_mesh,
 }
 
 

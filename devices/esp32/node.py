@@ -64,6 +64,7 @@ class Node:
         self._voltage_ok = True
         self._values: tuple[int, ...] = (0, 0, 0, 1000, 0, frame.NO_BATTERY)
         self._reassembler = frame.Reassembler()
+        self.on_mesh = None  # called with (kind, content) of what the gateway says of the mesh
 
     def state(self) -> dict:  # type: ignore[type-arg]
         """What must survive a restart."""
@@ -216,6 +217,10 @@ class Node:
         if [boot, sequence] <= self.downlink:
             return self._reject("reordered")
         self.downlink = [boot, sequence]
+        if kind == frame.MESH_DOWN:
+            if self.on_mesh is not None:
+                self.on_mesh(*fields)
+            return "mesh"
         if kind == frame.TIME:
             self.clock_offset_ms = fields[0] * 1000 + fields[1] - rtc_ms
             self.clock_set = True

@@ -40,6 +40,8 @@ def plain(body: Any) -> dict[str, Any]:
                 "message": body.message, "index": body.piece_index, "count": body.piece_count,
                 "piece": body.piece.hex(),
             }  # fmt: skip
+        case gateway.Mesh():
+            return {"kind": body.kind, "content": body.content.hex()}
         case gateway.Delta():
             return {**body._asdict(), "differences": list(body.differences)}
         case _:
@@ -90,6 +92,8 @@ FIRMWARE_PUT = {
     "TIME": lambda f: firmware.put_time(*f),
     "PRICE": lambda f: firmware.put_price(*f),
     "FRAGMENT_DOWN": lambda f: firmware.put_fragment(*f),
+    "MESH": lambda f: firmware.put_mesh(*f),
+    "MESH_DOWN": lambda f: firmware.put_mesh(*f),
     "RESULTS": lambda f: firmware.put_results(list(f)),
 }
 
