@@ -62,7 +62,9 @@ bodies: st.SearchStrategy[gateway.Body] = st.one_of(
     tuples_of(gateway.Command, u64, pins, st.booleans(), u40, u32),
     tuples_of(gateway.SetTime, u32, st.integers(0, 999)),
     tuples_of(gateway.Price, u32, u32, u32),
-    tuples_of(gateway.Mesh, st.integers(1, 255), st.binary(min_size=1, max_size=215), st.booleans()),
+    tuples_of(
+        gateway.Mesh, st.integers(1, 255), st.binary(min_size=1, max_size=215), st.booleans()
+    ),
     tuples_of(
         gateway.Results,
         st.lists(

@@ -15,8 +15,8 @@ from typing import Any
 OUT = Path(__file__).with_name("frames.json")
 KEYS = {"house": bytes([0x11]) * 32, "board": bytes([0x22]) * 32}
 TYPES = {
-    "MESH": 0, "KEYFRAME": 1, "DELTA": 2, "ACK": 3, "HELLO": 4, "POLL": 5, "FRAGMENT": 6, "EVENT": 7,
-    "COMMAND": 8, "TIME": 9, "PRICE": 10, "FRAGMENT_DOWN": 11, "RESULTS": 12,
+    "MESH": 0, "KEYFRAME": 1, "DELTA": 2, "ACK": 3, "HELLO": 4, "POLL": 5, "FRAGMENT": 6,
+    "EVENT": 7, "COMMAND": 8, "TIME": 9, "PRICE": 10, "FRAGMENT_DOWN": 11, "RESULTS": 12,
     "MESH_DOWN": 13,
 }  # fmt: skip
 READING_WIDTHS = {
