@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import shutil
@@ -171,19 +170,22 @@ class Anvil:
 
 
 @cache
+def manifest() -> dict[str, Any]:
+    """Every contract's type, as `make compile` left them."""
+    place = ROOT / ".build/__local__.json"
+    if not place.exists():
+        raise RuntimeError(f"{place.name} is missing: run make compile")
+    types: dict[str, Any] = json.loads(place.read_text())["contractTypes"]
+    return types
+
+
 def artifact(name: str) -> tuple[list[dict[str, Any]], bytes]:
-    """ABI and creation code of a contract, as Ape or Forge compiled it."""
-    name = {"Stablecoin": "DemoRupee"}.get(name, name)
-    places = [ROOT / ".build" / f"{name}.json"]
-    forge_out = Path(os.environ.get("OHMSTEAD_FORGE_OUT", ROOT / ".cache/forge/out"))
-    places += [forge_out / f"{name}.sol" / f"{name}.json"]
-    for place in places:
-        if place.exists():
-            document = json.loads(place.read_text())
-            code = document.get("deploymentBytecode") or document["bytecode"]
-            text = code.get("bytecode") or code["object"]
-            return document["abi"], bytes.fromhex(text.removeprefix("0x"))
-    raise RuntimeError(f"{name} is not compiled: run make compile")
+    """ABI and creation code of a contract, as Ape compiled it."""
+    contract = manifest().get({"Stablecoin": "DemoRupee"}.get(name, name))
+    if contract is None:
+        raise RuntimeError(f"{name} is not compiled: run make compile")
+    code = contract["deploymentBytecode"]["bytecode"]
+    return contract["abi"], bytes.fromhex(code.removeprefix("0x"))
 
 
 def transact(rpc: RpcClient, sender: str, to: str | None, data: bytes, value: int = 0) -> Any:
