@@ -100,7 +100,8 @@ def test_frames_it_refuses(uno: Any) -> None:
         whatever_the_direction = len(raw) < 34 or vector["error"] in WHATEVER_THE_DIRECTION
         if vector["downlink"] or whatever_the_direction:
             got = uno.ask("o", KEYS[vector["key"]] + raw)[0]
-            assert got == NUMBERS["bad_type" if of_the_mesh(raw) else vector["error"]], vector["name"]
+            expected = "bad_type" if of_the_mesh(raw) else vector["error"]
+            assert got == NUMBERS[expected], vector["name"]
 
 
 def test_deltas(uno: Any) -> None:
