@@ -302,7 +302,9 @@ class Router:
 
     def _on_data(self, neighbour: int, payload: bytes, now_ms: int) -> bool:
         fields = packets.get_data(payload)
-        session = self.sessions.get(fields[:2]) if fields is not None else None
+        if fields is None:
+            return False
+        session = self.sessions.get(fields[:2])
         if session is None or session.at == 0 or session.next_node(-1) != neighbour:
             return False
         _source, _started_at, i, s_value, sigma, agreed, message = fields
@@ -340,7 +342,9 @@ class Router:
 
     def _on_delivered(self, neighbour: int, payload: bytes, now_ms: int) -> bool:
         fields = packets.get_delivered(payload)
-        session = self.sessions.get(fields[:2]) if fields is not None else None
+        if fields is None:
+            return False
+        session = self.sessions.get(fields[:2])
         if session is None or session.at == len(session.receipt.route) - 1:
             return False
         if session.next_node(1) != neighbour or not session.receipt.saw_delivery(*fields[2:]):
@@ -364,7 +368,9 @@ class Router:
 
     def _on_broken(self, neighbour: int, payload: bytes, now_ms: int) -> bool:
         fields = packets.get_broken(payload)
-        session = self.sessions.get(fields[:2]) if fields is not None else None
+        if fields is None:
+            return False
+        session = self.sessions.get(fields[:2])
         if session is None or fields[2] <= session.at or fields[2] >= len(session.receipt.route) - 1:
             return False
         if session.next_node(1) != neighbour:

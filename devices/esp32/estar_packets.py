@@ -26,8 +26,8 @@ _BROKEN = ">BIIB"
 
 def put_request(
     started_at: int, destination: int, mode: int, min_trust: int, min_energy: int, longest: int,
-    s_root: bytes, route: tuple, energies: tuple,
-) -> bytes:  # type: ignore[type-arg]  # fmt: skip
+    s_root: bytes, route: tuple[int, ...], energies: tuple[int, ...],
+) -> bytes:  # fmt: skip
     """RREQ: the route so far begins with the source. `min_trust` per mille, `longest` in nodes."""
     head = struct.pack(
         _REQUEST, REQUEST, route[0], started_at, destination, mode, min_trust, min_energy, longest,

@@ -1,8 +1,8 @@
 """Many routers on one field in virtual time, over a plain radio. Simulated.
 
-What is assumed: who is within `reach_m` hears a packet, others never; each transmission is lost with
-`loss_pm`, a unicast is repeated RETRIES times and then reported as failed; each transmission takes
-2..6 ms. No collisions, no channels: for those use `ether.py`, which costs a hundred times as much.
+What is assumed: who is within `reach_m` hears a packet, others never; each transmission is lost
+with `loss_pm`, a unicast is repeated RETRIES times and then reported as failed; each transmission
+takes 2..6 ms. No collisions, no channels: for those use `ether.py`, which costs far more.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class MeshField:
             if self._reaches(link.node_id, other) and not self._lost():
                 self._arrive(link, other, payload, delay)
                 return
-        done = link.on_done
+        done: Any = link.on_done
         if done is not None:
             self.time.after(delay, lambda: done(ticket, False, self.time.now_ms))
 
@@ -135,7 +135,7 @@ class MeshField:
         return other in self.near[node]
 
     def _arrive(self, link: PlainLink, other: int, payload: bytes, delay_us: int) -> None:
-        target = self.links[other]
+        target: Any = self.links[other]
 
         def arrive() -> None:
             if target.receiver is not None and other not in self.off:

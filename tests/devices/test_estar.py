@@ -1,4 +1,4 @@
-"""The node's side of E-STAR: routes, messages, receipts, broken hops; over a plain simulated radio."""
+"""The node's side of E-STAR: routes, messages, receipts, broken hops; on a simulated radio."""
 
 from __future__ import annotations
 
