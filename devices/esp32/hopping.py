@@ -36,7 +36,8 @@ class Schedule:
     def _shuffled(self, number: int) -> list[int]:
         """Fisher and Yates, by a linear congruential generator modulo 2^31."""
         order = list(CHANNELS)
-        state = (self.seed * 0x9E3B + number * 0x6A09 + 1) & 0x7FFFFFFF
+        state = (self.seed * 0x9E3779B1 ^ number * 0x85EBCA6B) & 0x7FFFFFFF
+        state = ((state ^ state >> 15) * 0x2C1B3C6D) & 0x7FFFFFFF
         for i in range(len(order) - 1, 0, -1):
             state = (state * 1103515245 + 12345) & 0x7FFFFFFF
             j = (state >> 16) % (i + 1)

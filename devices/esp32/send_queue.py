@@ -26,7 +26,7 @@ class SendQueue:
             most = max(most, entry[0])
         return most
 
-    def put(self, priority: int, item: object) -> object:
+    def put(self, priority: int, item):
         """Queues the item; returns what gave way: None, another item, or this one itself."""
         if len(self._waiting) < self.capacity:
             self._waiting.append((priority, item))
@@ -42,7 +42,7 @@ class SendQueue:
         self._waiting.append((priority, item))
         return gone
 
-    def pop(self, least: int = 0) -> object:
+    def pop(self, least: int = 0):
         """The item whose turn it is, of those of priority `least` and above; None if there is none."""
         if self.urgency() < least:
             return None

@@ -78,7 +78,7 @@ class Medium:
 ESP_NOW = Medium(
     rate_bps=1_000_000, preamble_us=192, overhead_bytes=43, largest=250, sent_dbm=19.0,
     loss_1m_db=40.0, loss_per_decade_db=30.0, walls_db=4.0, fading_db=2.0, floor_dbm=-92.0,
-    slope_db=1.5, silent_dbm=-85.0, capture_db=6.0, backoff_us=20, backoff_steps=32, latency_us=300,
+    slope_db=1.5, silent_dbm=-91.0, capture_db=6.0, backoff_us=20, backoff_steps=32, latency_us=300,
 )  # fmt: skip
 LORAWAN = Medium(
     rate_bps=5_470, preamble_us=12_544, overhead_bytes=13, largest=222, sent_dbm=14.0,

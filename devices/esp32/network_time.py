@@ -1,0 +1,84 @@
+"""The time that all nodes of a network share: that of its root, handed on by beacons.
+
+A root is the gateway, or, where none is heard for a while, whoever elects itself; a gateway, and then the
+lower address, wins where two meet. The root numbers its beacons, and only a newer number keeps a node's time
+alive, so that nodes cannot go on telling one another the time of a root that is gone.
+"""
+
+_SILENT_MS = 15000
+_ELECTION_MS = 6000
+_HALF = 0x8000
+
+
+class NetworkTime:
+    """Offset to the node's own milliseconds, and whose time it is."""
+
+    def __init__(self, address: bytes, is_root: bool) -> None:
+        self.address = address
+        self.is_root = is_root
+        self.offset_ms = 0
+        self.source = (0 if is_root else 1, address)
+        self.synced = is_root
+        self.stratum = 0
+        self.number = 0
+        self._heard_ms = 0
+        self._lost = (2, b"", 0)
+        self._alone_ms = -1
+
+    def now(self, now_ms: int) -> int:
+        """Network time."""
+        return now_ms + self.offset_ms
+
+    @property
+    def leads(self) -> bool:
+        """This node's own time is the network's."""
+        return self.source[1] == self.address
+
+    def tick(self, now_ms: int) -> None:
+        """Notices that the root has gone silent, and elects itself when nobody else is there."""
+        if self.synced and not self.leads and now_ms - self._heard_ms > _SILENT_MS:
+            self.synced = False
+            self._lost = (self.source[0], self.source[1], self.number)
+        if self.synced:
+            self._alone_ms = -1
+        elif self._alone_ms < 0:
+            self._alone_ms = now_ms
+        elif now_ms - self._alone_ms > _ELECTION_MS:
+            self.source = (1, self.address)
+            self.stratum = 0
+            self.synced = True
+
+    def beacon(self) -> tuple[int, bytes, int, int]:
+        """(kind, root, number, stratum) for a beacon; a root counts a new one."""
+        if self.leads:
+            self.number = (self.number + 1) & 0xFFFF
+        return self.source[0], self.source[1], self.number, self.stratum
+
+    def hear(
+        self, kind: int, root: bytes, number: int, stratum: int, time_ms: int, now_ms: int
+    ) -> bool:
+        """A neighbour's beacon, sent at network time `time_ms`; True if its time was taken."""
+        if root == self.address or self.is_root:
+            return False
+        if (kind, root) == self._lost[:2] and not _newer(number, self._lost[2]):
+            return False
+        source = (kind, root)
+        if not self.synced or source < self.source:
+            better = True
+        elif source == self.source:
+            better = _newer(number, self.number)
+            better = better or (number == self.number and stratum + 1 < self.stratum)
+        else:
+            better = False
+        if better:
+            self.source = source
+            self.number = number
+            self.stratum = stratum + 1
+            self.offset_ms = time_ms - now_ms
+            self._heard_ms = now_ms
+            self.synced = True
+        return better
+
+
+def _newer(number: int, than: int) -> bool:
+    return 0 < ((number - than) & 0xFFFF) < _HALF
