@@ -15,9 +15,10 @@ from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
 from backend.oracle.digests import carbon_digest
 from backend.oracle.domains import read_domains
+from backend.oracle.due import Due, DueCalls
 from backend.oracle.quorum import QuorumClient, QuorumError
 from backend.sustainability import CarbonTable
-from backend.telemetry import certificates, outbox
+from backend.telemetry import certificates
 from backend.telemetry.certificates import LotState
 from backend.telemetry.store import Store
 
@@ -29,6 +30,10 @@ _CARBON_EVERY_S = 30.0
 _AT_ONCE = 32
 _GAS = {"certificate": 400_000, "credits": 250_000, "carbon": 1_200_000}
 _PRIORITY = 1
+
+
+def _due(kind: str, what: int | str, call: Call[Any]) -> Due:
+    return Due(f"{kind}:{what}", call, _GAS[kind], _PRIORITY)
 
 
 class CertificateKeeper:
@@ -52,8 +57,8 @@ class CertificateKeeper:
         self._chain = chain
         self._quorum = quorum
         self._table = table
-        self._wake_sender = wake_sender
         self._now = now
+        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
         self._looked_at = 0.0
 
     def sweep(self) -> int:
@@ -61,20 +66,21 @@ class CertificateKeeper:
         clients = self._chain.clients.certificates
         if clients is None:
             return 0
+        self._due.note()
         with self._store.read() as connection:
             approved = certificates.lots_in(connection, [LotState.APPROVED], _AT_ONCE)
             uncredited = certificates.uncredited(connection, _AT_ONCE)
         register = clients.register
-        due: list[tuple[str, str, Call[Any]]] = [
-            *(("certificate", str(lot.lot_id), register.issue([lot.lot_id])) for lot in approved),
-            *(("credits", str(number), register.credit(number)) for number in uncredited),
+        due = [
+            *(_due("certificate", lot.lot_id, register.issue([lot.lot_id])) for lot in approved),
+            *(_due("credits", number, register.credit(number)) for number in uncredited),
             *self._carbon(),
         ]
-        return self._write(due)
+        return self._due.write(self._due.that_succeed(due))
 
     # ---- carbon --------------------------------------------------------------------------------
 
-    def _carbon(self) -> list[tuple[str, str, Call[Any]]]:
+    def _carbon(self) -> list[Due]:
         """The oldest run of hours of the last day that nobody has published, signed."""
         if self._now() - self._looked_at < _CARBON_EVERY_S:
             return []
@@ -92,7 +98,7 @@ class CertificateKeeper:
             return []
         return self._signed(run)
 
-    def _signed(self, hours: Sequence[int]) -> list[tuple[str, str, Call[Any]]]:
+    def _signed(self, hours: Sequence[int]) -> list[Due]:
         figures = [self._table.at(hour) for hour in hours]
         quorum = self._chain.views.quorum(max_age_s=0.0)
         domain = read_domains(self._chain.rpc, self._chain.contracts).carbon
@@ -106,36 +112,7 @@ class CertificateKeeper:
             log.warning("carbon intensity of hour %d: %s", hours[0], error)
             return []
         call = clients.carbon.publish(hours[0], figures, signatures)
-        return [("carbon", f"{hours[0]}-{len(hours)}", call)]
-
-    # ---- writing -------------------------------------------------------------------------------
-
-    def _write(self, due: Sequence[tuple[str, str, Call[Any]]]) -> int:
-        if not due:
-            return 0
-        relayer = self._chain.relayer.address
-        calls = [call for _, _, call in due]
-        answers = self._chain.views.try_many(calls, sender=relayer, block="pending")
-        written = 0
-        with self._store.write() as connection:
-            for (kind, what, call), answer in zip(due, answers, strict=True):
-                prefix = f"{kind}:{what}:"
-                if isinstance(answer, Exception) or outbox.is_unfinished(connection, prefix):
-                    continue
-                now_ms = int(self._now() * 1000)
-                written += outbox.add(
-                    connection,
-                    key=f"{prefix}{now_ms}",
-                    sender=relayer,
-                    target=call.target,
-                    data=call.data,
-                    gas=_GAS[kind],
-                    priority=_PRIORITY,
-                    now_ms=now_ms,
-                )
-        if written:
-            self._wake_sender()
-        return written
+        return [_due("carbon", f"{hours[0]}-{len(hours)}", call)]
 
 
 def _first_run(hours: Sequence[int]) -> list[int]:

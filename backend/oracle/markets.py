@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
-from backend.chain.fees import least_gas
 from backend.chain.market_clients import MarketClients
 from backend.chain.types import BillingMode
+from backend.oracle.due import Due, DueCalls
 from backend.oracle.settlement import tree_of
-from backend.telemetry import markets, outbox, slots, terms
+from backend.telemetry import markets, slots, terms
 from backend.telemetry.slots import StoredLeaf
 from backend.telemetry.store import Store
 
@@ -30,13 +29,8 @@ MAX_TICKS = 2_001
 _PRIORITY = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
-    """A call that is due; `gas` is what it may take at most."""
-
-    key: str
-    call: Call[Any]
-    gas: int
+def _due(key: str, call: Call[Any], gas: int) -> Due:
+    return Due(key, call, gas, _PRIORITY)
 
 
 def _batches(meters: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -57,15 +51,13 @@ class MarketUpkeep:
     ) -> None:
         self._store = store
         self._chain = chain
-        self._wake_sender = wake_sender
-        self._now = now
-        self._busy: frozenset[str] = frozenset()
+        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
 
     def sweep(self) -> int:
         """Looks at everything once; how many calls were written."""
         clients = self._chain.clients.markets
-        self._busy = self._on_their_way()
-        looks: Sequence[Callable[[MarketClients], Iterator[_Due]]] = (
+        self._due.note()
+        looks: Sequence[Callable[[MarketClients], Iterator[Due]]] = (
             self._memberships,
             self._clearings,
             self._claims,
@@ -73,71 +65,47 @@ class MarketUpkeep:
             self._closings,
             self._settlements,
         )
-        return self._write([due for look in looks for due in look(clients)])
-
-    def _on_their_way(self) -> frozenset[str]:
-        """Keys of calls that are sent and not final. Asked before anything is simulated: what is
-        final by then, the simulation sees."""
-        with self._store.read() as connection:
-            rows = outbox.in_states(connection, outbox.UNFINISHED)
-        return frozenset(row.key.rpartition(":")[0] for row in rows)
-
-    def _write(self, found: Sequence[_Due]) -> int:
-        written = 0
-        with self._store.write() as connection:
-            for due in found:
-                now_ms = int(self._now() * 1000)
-                written += outbox.add(
-                    connection,
-                    key=f"{due.key}:{now_ms}",
-                    sender=self._chain.relayer.address,
-                    target=due.call.target,
-                    data=due.call.data,
-                    gas=max(due.gas, least_gas(due.call.data)) + 16 * len(due.call.data),
-                    priority=_PRIORITY,
-                    now_ms=now_ms,
-                )
-        if written:
-            self._wake_sender()
-        return written
+        return self._due.write([due for look in looks for due in look(clients)])
 
     # ---- members -------------------------------------------------------------------------------
 
-    def _memberships(self, clients: MarketClients) -> Iterator[_Due]:
+    def _memberships(self, clients: MarketClients) -> Iterator[Due]:
         with self._store.read() as connection:
             inside = set(markets.member_meters(connection))
             wanted = set(terms.where(connection, mode=BillingMode.MARKET))
         due = [
-            _Due(f"pool-join:{meter}", clients.pool.join(meter), 350_000)
+            _due(f"pool-join:{meter}", clients.pool.join(meter), 350_000)
             for meter in sorted(wanted - inside)
         ]
         # Also those whose terms ended and began anew: the contract knows, so it is asked.
         due += [
-            _Due(f"pool-depart:{meter}", clients.pool.depart(meter), 250_000)
+            _due(f"pool-depart:{meter}", clients.pool.depart(meter), 250_000)
             for meter in sorted(inside)
         ]
-        yield from self._that_succeed(due)
+        yield from self._due.that_succeed(due)
 
     # ---- day ahead -----------------------------------------------------------------------------
 
-    def _clearings(self, clients: MarketClients) -> Iterator[_Due]:
+    def _clearings(self, clients: MarketClients) -> Iterator[Due]:
         with self._store.read() as connection:
             found = markets.uncleared(connection)
         market = clients.day_ahead
-        due = [_Due(f"clear:{s}", market.clear(s, MAX_TICKS), 5_000_000) for s in found]
-        yield from self._that_succeed(due)
+        due = [_due(f"clear:{s}", market.clear(s, MAX_TICKS), 5_000_000) for s in found]
+        yield from self._due.that_succeed(due)
 
-    def _claims(self, clients: MarketClients) -> Iterator[_Due]:
+    def _claims(self, clients: MarketClients) -> Iterator[Due]:
         """One batch at a time, so that claims reach the chain in the order of their numbers."""
         with self._store.read() as connection:
             orders = markets.claimable(connection, BATCH)
         if orders:
             call = clients.day_ahead.claim(orders)
-            yield from self._that_succeed([_Due("claim", call, 150_000 + 120_000 * len(orders))])
+            yield from self._due.that_succeed(
+                [_due("claim", call, 150_000 + 120_000 * len(orders))]
+            )
 
     # ---- pool ----------------------------------------------------------------------------------
 
-    def _reports(self, clients: MarketClients) -> Iterator[_Due]:
+    def _reports(self, clients: MarketClients) -> Iterator[Due]:
         """The next slot of every member; members stand at one slot or, at times, at a few."""
         with self._store.read() as connection:
             meters = markets.member_meters(connection)
@@ -161,15 +129,15 @@ class MarketUpkeep:
 
     def _report(
         self, clients: MarketClients, previous: int, slot: int, group: Sequence[int]
-    ) -> Iterator[_Due]:
+    ) -> Iterator[Due]:
         with self._store.read() as connection:
             leaves = {leaf.meter_id: leaf for leaf in slots.leaves_of(connection, slot)}
         known = [meter for meter in group if meter in leaves]
         since = (previous, slot)
         due = [self._reporting(clients, since, batch, leaves) for batch in _batches(known)]
-        if any(one.key in self._busy for one in due):
+        if any(self._due.is_on_its_way(one.key) for one in due):
             return
-        passed = list(self._that_succeed(due))
+        passed = list(self._due.that_succeed(due))
         if len(passed) == len(due) and len(known) == len(group):
             yield from passed
             return
@@ -177,7 +145,7 @@ class MarketUpkeep:
         # soon as the window allows.
         alone = [self._reporting(clients, since, (meter,), leaves) for meter in known]
         alone += [
-            _Due(
+            _due(
                 f"declare:{slot}:{meter}",
                 clients.pool.declare(slot, [meter]),
                 300_000 + self._position_gas([meter], since),
@@ -185,7 +153,7 @@ class MarketUpkeep:
             for meter in group
         ]
         taken: set[int] = set()
-        for due_one in self._that_succeed(alone):
+        for due_one in self._due.that_succeed(alone):
             meter = int(due_one.key.split(":")[2].partition("-")[0])
             if meter not in taken:
                 taken.add(meter)
@@ -197,7 +165,7 @@ class MarketUpkeep:
         since: tuple[int, int],
         meters: Sequence[int],
         leaves: dict[int, StoredLeaf],
-    ) -> _Due:
+    ) -> Due:
         _, slot = since
         proof = tree_of(leaves.values()).multiproof(meters)
         lines = [
@@ -207,7 +175,7 @@ class MarketUpkeep:
         call = clients.pool.report(slot, lines, [n.words() for n in proof.siblings], proof.flags)
         key = f"report:{slot}:{meters[0]}-{meters[-1]}"
         gas = 300_000 + 150_000 * len(meters) + self._position_gas(meters, since)
-        return _Due(key, call, gas)
+        return _due(key, call, gas)
 
     def _position_gas(self, meters: Sequence[int], since: tuple[int, int]) -> int:
         """What taking over positions may cost: after slots that were missed there are more."""
@@ -215,18 +183,18 @@ class MarketUpkeep:
             slot_count, open_orders = markets.ordered(connection, meters, *since)
         return 100_000 * slot_count + 120_000 * open_orders
 
-    def _closings(self, clients: MarketClients) -> Iterator[_Due]:
+    def _closings(self, clients: MarketClients) -> Iterator[Due]:
         with self._store.read() as connection:
             found = markets.unclosed(connection)
-        due = [_Due(f"pool-close:{s}", clients.pool.close(s), 400_000) for s in found]
-        yield from self._that_succeed(due)
+        due = [_due(f"pool-close:{s}", clients.pool.close(s), 400_000) for s in found]
+        yield from self._due.that_succeed(due)
 
-    def _settlements(self, clients: MarketClients) -> Iterator[_Due]:
+    def _settlements(self, clients: MarketClients) -> Iterator[Due]:
         """Members in order of their meters, buyers first (the contract sees to that)."""
         with self._store.read() as connection:
             found = markets.unsettled(connection)
         due = [
-            _Due(
+            _due(
                 f"pool-settle:{slot}:{batch[0]}",
                 clients.pool.settle(slot, list(batch)),
                 200_000 + 150_000 * len(batch),
@@ -234,22 +202,8 @@ class MarketUpkeep:
             for slot, meters in found.items()
             for batch in _batches(meters)
         ]
-        due = [one for one in due if one.key not in self._busy]
-        answers = self._simulate([one.call for one in due])
+        due = self._due.idle(due)
+        answers = self._due.simulate([one.call for one in due])
         for one, settled in zip(due, answers, strict=True):
             if isinstance(settled, int) and settled > 0:
                 yield one
-
-    # ---- asking first --------------------------------------------------------------------------
-
-    def _that_succeed(self, due: Sequence[_Due]) -> Iterator[_Due]:
-        due = [one for one in due if one.key not in self._busy]
-        answers = self._simulate([one.call for one in due])
-        for one, answer in zip(due, answers, strict=True):
-            if not isinstance(answer, Exception):
-                yield one
-
-    def _simulate(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        return self._chain.views.try_many(
-            calls, block="pending", sender=self._chain.relayer.address
-        )

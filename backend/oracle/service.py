@@ -24,6 +24,7 @@ from backend.oracle.carbon_file import read_carbon_table
 from backend.oracle.certificates import CertificateKeeper
 from backend.oracle.closer import SlotCloser
 from backend.oracle.dispatch import RelayDispatcher
+from backend.oracle.due import SweepThread
 from backend.oracle.effects import effect_checks
 from backend.oracle.markets import MarketUpkeep
 from backend.oracle.prices import PriceCollector
@@ -31,7 +32,7 @@ from backend.oracle.quorum import QuorumClient, QuorumError, SignerState
 from backend.oracle.salts import read_salt_key
 from backend.oracle.settlement import Settler
 from backend.oracle.trading import TradeKeeper
-from backend.oracle.upkeep import Upkeep, UpkeepThread
+from backend.oracle.upkeep import Upkeep
 from backend.telemetry import commands, outbox, slots, terms
 from backend.telemetry.outbox import OutboxRow, OutboxState
 from backend.telemetry.store import Store
@@ -178,11 +179,11 @@ class OracleService:
             read_carbon_table(settings.carbon_file),
             wake_sender=wake_sender,
         )
-        self._upkeep_thread = UpkeepThread(
+        self._upkeep_thread = SweepThread(
             self._sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
         )
         self.markets = MarketUpkeep(store, chain, wake_sender=wake_sender)
-        self._markets_thread = UpkeepThread(
+        self._markets_thread = SweepThread(
             self.markets.sweep, every_s=min(30.0, chain.deployment.slot_seconds / 3)
         )
         self._closer_wake = threading.Event()

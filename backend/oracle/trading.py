@@ -16,8 +16,9 @@ from backend.chain.contracts import Call, Contract, integer
 from backend.chain.deployment import DeployedContract
 from backend.chain.trading import End, LotState, Progress, Terms, terms_of
 from backend.oracle.attestation import build_tree
+from backend.oracle.due import Due, DueCalls
 from backend.oracle.registers import unpack_registers
-from backend.telemetry import events, outbox, slots, trades
+from backend.telemetry import events, slots, trades
 from backend.telemetry.slots import SlotState
 from backend.telemetry.store import Store
 
@@ -40,12 +41,8 @@ _PRIORITY: Mapping[str, int] = {
 }  # fmt: skip
 
 
-class Due(NamedTuple):
-    """A call that is due: its kind, what it is about, and the call."""
-
-    kind: str
-    what: str
-    call: Call[Any]
+def _due(kind: str, what: str, call: Call[Any]) -> Due:
+    return Due(f"{kind}:{what}", call, _GAS[kind], _PRIORITY[kind])
 
 
 class _Line(NamedTuple):
@@ -68,32 +65,13 @@ class TradeKeeper:
     ) -> None:
         self._store = store
         self._chain = chain
-        self._wake_sender = wake_sender
         self._now = now
+        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
 
     def sweep(self) -> int:
         """Looks at everything once; how many calls were written."""
-        due = self._that_succeed([*self._lots(), *self._ties()])
-        written = 0
-        with self._store.write() as connection:
-            for kind, what, call in due:
-                prefix = f"{kind}:{what}:"
-                if outbox.is_unfinished(connection, prefix):
-                    continue
-                now_ms = int(self._now() * 1000)
-                written += outbox.add(
-                    connection,
-                    key=f"{prefix}{now_ms}",
-                    sender=self._chain.relayer.address,
-                    target=call.target,
-                    data=call.data,
-                    gas=_GAS[kind] + 16 * len(call.data),
-                    priority=_PRIORITY[kind],
-                    now_ms=now_ms,
-                )
-        if written:
-            self._wake_sender()
-        return written
+        self._due.note()
+        return self._due.write(self._due.that_succeed([*self._lots(), *self._ties()]))
 
     # ---- auctions ------------------------------------------------------------------------------
 
@@ -106,9 +84,9 @@ class TradeKeeper:
             won = trades.bids_with_rest(connection, slot)
             unsold = trades.lots_with_rest(connection, open_state)
         return [
-            *(Due("finalise", str(lot), auction.finalise(lot)) for lot in over),
-            *(Due("deliver", str(bid), auction.take_energy(bid, to)) for bid, to in won),
-            *(Due("takeback", str(lot), auction.take_unsold(lot, to)) for lot, to in unsold),
+            *(_due("finalise", str(lot), auction.finalise(lot)) for lot in over),
+            *(_due("deliver", str(bid), auction.take_energy(bid, to)) for bid, to in won),
+            *(_due("takeback", str(lot), auction.take_unsold(lot, to)) for lot, to in unsold),
         ]
 
     # ---- ties ----------------------------------------------------------------------------------
@@ -123,7 +101,7 @@ class TradeKeeper:
         due: list[Due] = []
         for row, state in zip(agreements, states, strict=True):
             due += self._tie(int(row["agreement_id"]), _terms(row), state)
-        due += [Due("timeout", f"{i}-{slot}", tie.time_out(i, slot)) for i, slot in disputes]
+        due += [_due("timeout", f"{i}-{slot}", tie.time_out(i, slot)) for i, slot in disputes]
         return [*due, *self._owed(ids)]
 
     def _tie(self, agreement: int, terms: Terms, state: Progress) -> list[Due]:
@@ -143,7 +121,7 @@ class TradeKeeper:
                 if slot not in waiting and _net_wh(line[0][1], end) == state.net_wh[end]:
                     continue  # nothing flowed here; if something did there, it is shown there
                 call = self._chain.clients.tie.show(agreement, slot, end, *line)
-                due.append(Due("show", f"{agreement}-{slot}-{int(end)}", call))
+                due.append(_due("show", f"{agreement}-{slot}-{int(end)}", call))
         return [*due, *self._silent(agreement, waiting)]
 
     def _slot_to_show(
@@ -208,9 +186,9 @@ class TradeKeeper:
         """The newest slot that may be settled without the other end."""
         tie = self._chain.clients.tie
         calls = [tie.settle_silent(agreement, slot) for slot in waiting]
-        for slot, call, answer in zip(waiting, calls, self._simulate(calls), strict=True):
+        for slot, call, answer in zip(waiting, calls, self._due.simulate(calls), strict=True):
             if not isinstance(answer, Exception):
-                return [Due("silent", f"{agreement}-{slot}", call)]
+                return [_due("silent", f"{agreement}-{slot}", call)]
         return []
 
     def _owed(self, agreements: Sequence[int]) -> list[Due]:
@@ -223,25 +201,10 @@ class TradeKeeper:
             if owed == 0:
                 continue
             call = tie.pay_owed(agreement, end)
-            left = self._simulate([call])[0]
+            left = self._due.simulate([call])[0]
             if isinstance(left, int) and left < owed:
-                due.append(Due("payowed", f"{agreement}-{int(end)}", call))
+                due.append(_due("payowed", f"{agreement}-{int(end)}", call))
         return due
-
-    # ---- asking first --------------------------------------------------------------------------
-
-    def _that_succeed(self, due: list[Due]) -> list[Due]:
-        answers = self._simulate([entry.call for entry in due])
-        return [
-            entry
-            for entry, answer in zip(due, answers, strict=True)
-            if not isinstance(answer, Exception)
-        ]
-
-    def _simulate(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        return self._chain.views.try_many(
-            calls, block="pending", sender=self._chain.relayer.address
-        )
 
 
 def _net_wh(packed: int, end: End) -> int:

@@ -169,6 +169,14 @@ def is_unfinished(connection: sa.Connection, key_prefix: str) -> bool:
     return connection.execute(statement.limit(1)).first() is not None
 
 
+def unfinished_keys(connection: sa.Connection) -> list[str]:
+    """Keys of all that is still on its way."""
+    statement = sa.select(outbox.c.key).where(
+        outbox.c.state.in_([state.value for state in UNFINISHED])
+    )
+    return list(connection.execute(statement).scalars())
+
+
 def with_nonce_from(connection: sa.Connection, sender: str, nonce: int) -> list[OutboxRow]:
     """A sender's transactions that hold this nonce or a higher one, in order of nonce."""
     query = outbox.select().where(outbox.c.sender == sender, outbox.c.nonce >= nonce)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from books import Books
 from local_chain import FIRST_SIGNER, RELAYER, Anvil, development_account, register_meter
 from oracle_kit import CARBON, METERS, Device, Oracle, SetClock, key_of, make_closer, serve
 
@@ -76,3 +77,17 @@ def closer(
     store: Store, chain: ChainContext, oracle: Oracle, community: object, slot_clock: SetClock
 ) -> SlotCloser:
     return make_closer(store, chain, oracle.client, slot_clock)
+
+
+@pytest.fixture
+def books(
+    store: Store,
+    chain: ChainContext,
+    anvil: Anvil,
+    closer: SlotCloser,
+    community: Mapping[int, Device],
+    slot_clock: SetClock,
+) -> Books:
+    made = Books(store, chain, anvil, closer, community, slot_clock)
+    made.follower.catch_up()
+    return made

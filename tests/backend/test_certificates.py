@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from api_world import OPERATOR as WORLD_OPERATOR
 from api_world import World
-from local_chain import CERTIFIER, OPERATOR, RESIDENT, STRANGER, Anvil, development_account, send
-from oracle_kit import CARBON, Device, Oracle, SetClock
-from test_settlement import Books
+from books import Books
+from local_chain import CERTIFIER, OPERATOR, RESIDENT, STRANGER, development_account, send
+from oracle_kit import CARBON, Oracle
 
 from backend.api.certificate_reader import CertificateReader
 from backend.api.certificate_routes import csv_lines
@@ -27,33 +26,17 @@ from backend.chain.contracts import Contract
 from backend.oracle.attestation import Refusal
 from backend.oracle.carbon_file import read_carbon_table
 from backend.oracle.certificates import CertificateKeeper
-from backend.oracle.closer import SlotCloser
 from backend.oracle.digests import carbon_digest, signer_of
 from backend.oracle.domains import read_domains
 from backend.sustainability import CarbonTable
 from backend.telemetry import certificates, events
 from backend.telemetry.certificates import Search
-from backend.telemetry.store import Store
 
 pytest_plugins = ["oracle_fixtures", "api_world"]
 
 ROOF, HOUSE = 7, 4
 SOLAR, ROOFTOP = 1, 1
 EVIDENCE = b"\x22" * 32
-
-
-@pytest.fixture
-def books(
-    store: Store,
-    chain: ChainContext,
-    anvil: Anvil,
-    closer: SlotCloser,
-    community: Mapping[int, Device],
-    slot_clock: SetClock,
-) -> Books:
-    made = Books(store, chain, anvil, closer, community, slot_clock)
-    made.follower.catch_up()
-    return made
 
 
 class Market:
@@ -250,9 +233,7 @@ def test_the_last_day_of_carbon_is_published_once(books: Books, market: Market) 
     carbon = Contract(books.chain.deployment["CarbonIntensity"])
     calls = [carbon.call("intensityOf", h) for h in range(hour - 23, hour + 1)]
     answers = books.chain.views.ask_many(calls, max_age_s=0.0)
-    assert [tuple(a) for a in answers] == [
-        (True, CARBON.at(h)) for h in range(hour - 23, hour + 1)
-    ]
+    assert [tuple(a) for a in answers] == [(True, CARBON.at(h)) for h in range(hour - 23, hour + 1)]
     books.clock.time += 60
     assert market.keeper.sweep() == 0
 

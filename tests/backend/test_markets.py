@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from books import Books
 from local_chain import (
     OPERATOR,
     RESIDENT,
@@ -17,7 +18,6 @@ from local_chain import (
     send,
 )
 from oracle_kit import Device, SetClock
-from test_settlement import Books
 
 from backend.api.errors import ApiError
 from backend.api.market_reader import MarketReader

@@ -2,137 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
+from books import Books
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from local_chain import (
     RESIDENT,
-    SLOT_SECONDS,
     STRANGER,
     Anvil,
     add_tariff,
-    claim_meter,
     development_account,
     send,
 )
 from oracle_kit import METERS, Device, SetClock, make_closer
 
 from backend.chain.context import ChainContext
-from backend.chain.contracts import Contract
-from backend.chain.follower import EventFollower
-from backend.chain.projections import projections
-from backend.chain.sender import Sender
+from backend.chain.contracts import Call, Contract
 from backend.chain.types import BillingMode
 from backend.oracle.closer import SlotCloser
+from backend.oracle.due import Due, DueCalls
 from backend.oracle.registers import Registers, flows_of, unpack_registers
-from backend.oracle.settlement import Settler
-from backend.oracle.upkeep import Upkeep
-from backend.telemetry import outbox, slots
+from backend.telemetry import slots
 from backend.telemetry.outbox import OutboxState
 from backend.telemetry.store import Store
 
 pytest_plugins = ["oracle_fixtures"]
-
-
-class Books:
-    """A community whose slots are closed, committed and settled when a test says so."""
-
-    def __init__(
-        self,
-        store: Store,
-        chain: ChainContext,
-        anvil: Anvil,
-        closer: SlotCloser,
-        devices: Mapping[int, Device],
-        clock: SetClock,
-        **options: int,
-    ) -> None:
-        self.store, self.chain, self.anvil, self.clock = store, chain, anvil, clock
-        self.closer, self.devices = closer, devices
-        self.sender = Sender(store, chain.rpc, chain.contracts, chain.relayer)
-        self.follower = EventFollower(
-            store, chain.rpc, chain.contracts, projections, on_moved=chain.views.invalidate
-        )
-        every = options.pop("every_slots", 1)
-        self.settler = Settler(
-            store, chain, every_slots=every, wake_sender=lambda: None, now=clock, **options
-        )
-        self.upkeep = Upkeep(store, chain, wake_sender=lambda: None, now=clock)
-
-    def pass_slot(self) -> int:
-        slot = int(self.clock.time // SLOT_SECONDS)
-        self.clock.time = (slot + 1) * SLOT_SECONDS + 2.5
-        self.anvil.rpc.call("anvil_setTime", hex(int(self.clock.time)))
-        self.anvil.mine()
-        self.closer.step()
-        self.to_chain()
-        return slot
-
-    def to_chain(self) -> None:
-        for _ in range(8):
-            self.sender.step()
-            with self.store.read() as connection:
-                if not outbox.in_states(connection, outbox.UNFINISHED, limit=1):
-                    break
-        self.follower.catch_up()
-
-    def settle(self) -> None:
-        """Until nothing is left to plan, split or send."""
-        for _ in range(30):
-            self.settler.step()
-            busy = self.transactions("settle", *outbox.UNFINISHED, OutboxState.FAILED)
-            if not busy:
-                break
-            self.to_chain()
-        self.settler.step()
-
-    def run_slot(self) -> int:
-        slot = self.pass_slot()
-        self.settle()
-        return slot
-
-    def read(self, meter: int, *registers: int) -> None:
-        self.devices[meter].read(int(self.clock.time), *registers)
-
-    def settled(self, meter: int) -> tuple[int, ...]:
-        registers = unpack_registers(self.chain.views.settled_registers(meter))
-        return (
-            registers.generated_wh,
-            registers.consumed_wh,
-            registers.exported_wh,
-            registers.imported_wh,
-            registers.charged_wh,
-            registers.discharged_wh,
-        )
-
-    def energy_wh(self, account: str) -> int:
-        return self.chain.views.balances(account).energy_wh
-
-    def transactions(self, kind: str, *states: OutboxState) -> list[outbox.OutboxRow]:
-        with self.store.read() as connection:
-            return outbox.in_states(connection, states or list(OutboxState), kind=kind)
-
-    def hold(self, meter: int, account: int, mode: BillingMode = BillingMode.PREPAID) -> str:
-        claim_meter(self.anvil.rpc, self.chain.deployment, meter, account, int(mode))
-        return development_account(account).address
-
-
-@pytest.fixture
-def books(
-    store: Store,
-    chain: ChainContext,
-    anvil: Anvil,
-    closer: SlotCloser,
-    community: Mapping[int, Device],
-    slot_clock: SetClock,
-) -> Books:
-    made = Books(store, chain, anvil, closer, community, slot_clock)
-    made.follower.catch_up()
-    return made
 
 
 def test_a_committed_slot_is_settled_in_one_transaction(books: Books) -> None:
@@ -366,6 +265,43 @@ def test_a_debtor_is_suspended_and_resumed(books: Books) -> None:
     books.to_chain()
     assert not books.chain.views.is_suspended(4)
     assert books.chain.views.debt_wh(4) == 0
+
+
+def test_a_call_that_becomes_final_while_the_next_sweep_looks_is_not_sent_again(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: the sweep asked before the call was in a block, and wrote after it was final."""
+    add_tariff(books.anvil.rpc, books.chain.deployment, period_s=60)
+    books.read(4, 0, 0, 0, 0, 0, 0)
+    books.run_slot()
+    books.hold(4, RESIDENT, BillingMode.BILLED)
+    for step in range(1, 8):
+        books.read(4, 0, 0, 0, 1_000 * step, 0, 0)
+        books.run_slot()
+    assert books.upkeep.sweep() == 1
+    try_many = books.chain.views.try_many
+
+    def asked_too_early(calls: Sequence[Call[Any]], *how: Any, **options: Any) -> list[Any]:
+        answers = try_many(calls, *how, **options)
+        if any(call.name == "TariffBook.issueBill" for call in calls):
+            books.to_chain()
+        return answers
+
+    monkeypatch.setattr(books.chain.views, "try_many", asked_too_early)
+    books.clock.time += 1
+    assert books.upkeep.sweep() == 0
+    books.to_chain()
+    assert [row.state for row in books.transactions("bill")] == [OutboxState.CONFIRMED]
+
+
+def test_gas_of_a_due_call_pays_for_its_data(books: Books) -> None:
+    """EIP-7623: below 10 gas a zero byte and 40 another one no block holds the call."""
+    ledger = books.chain.contracts["MeterLedger"]
+    long = Call(ledger.address, b"\xff" * 20_000, bytes, "long")
+    due = DueCalls(books.store, books.chain, wake_sender=lambda: None)
+    assert due.write([Due("long:1", long, 250_000, 1)]) == 1
+    (row,) = books.transactions("long")
+    assert row.gas >= 21_000 + 40 * 20_000
 
 
 def test_bills_are_issued_when_a_period_is_over(books: Books) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import pytest
+from books import Books
 from local_chain import (
     DEPLOYER,
     FIRST_SIGNER,
@@ -13,26 +13,20 @@ from local_chain import (
     RESIDENT,
     SLOT_SECONDS,
     STRANGER,
-    Anvil,
     deploy,
     development_account,
     register_meter,
     send,
 )
-from oracle_kit import Device, SetClock
-from test_settlement import Books
 
 from backend.api.trade_reader import TradeReader
-from backend.chain.context import ChainContext
 from backend.chain.contracts import Contract
 from backend.chain.trade_projections import projections
 from backend.chain.trading import End, Terms, signable_terms, signable_verdict
-from backend.oracle.closer import SlotCloser
 from backend.oracle.registers import EntityKind, Registers
 from backend.oracle.sum_tree import Leaf, SumTree, pack_registers
 from backend.oracle.trading import TradeKeeper
 from backend.telemetry import trades
-from backend.telemetry.store import Store
 
 pytest_plugins = ["oracle_fixtures"]
 
@@ -40,20 +34,6 @@ RUPEE = 1_000_000
 GRID_METER, TIE_B = 1, 9
 PRICE = 5 * RUPEE
 OPERATOR_ROLE = 1
-
-
-@pytest.fixture
-def books(
-    store: Store,
-    chain: ChainContext,
-    anvil: Anvil,
-    closer: SlotCloser,
-    community: Mapping[int, Device],
-    slot_clock: SetClock,
-) -> Books:
-    made = Books(store, chain, anvil, closer, community, slot_clock)
-    made.follower.catch_up()
-    return made
 
 
 @pytest.fixture
