@@ -1,16 +1,9 @@
-import { type KeyboardEvent, type PointerEvent, useState } from "react";
-
+import { type Area, ChartFrame, type Named, ValueGrid } from "./ChartFrame";
 import { ChartTable } from "./ChartTable";
 import { Columns } from "./Columns";
 import { labelled, ticks } from "./scale";
-import { useWidth } from "./useWidth";
 
-export interface Series {
-  id: string;
-  name: string;
-  /** Name of the colour token, as in `swatch--solar`. */
-  color: string;
-}
+export type Series = Named;
 
 export interface Column {
   key: number;
@@ -37,72 +30,62 @@ const HEIGHT = 240;
 const FEWEST = 24;
 /** Half a label must fit between its column and the edge. */
 const LABEL_ROOM = 34;
+/** From the middle of a label to that of the next. */
+const LABEL_PITCH = 76;
 const EDGE = { left: 62, right: 8, top: 10, bottom: 26 };
 
 /** Stacked columns with a line, a read-out for pointer and arrow keys, and the same figures as a table. */
 export function ColumnChart({ title, columns, series, line, format }: Props) {
-  const [frame, width] = useWidth<HTMLDivElement>(640);
-  const [chosen, setChosen] = useState<number | null>(null);
+  const stepOf = (area: Area) => area.inner.width / Math.max(FEWEST, columns.length);
+  const at = (x: number, _y: number, area: Area) => {
+    const index = Math.floor(x / stepOf(area));
+    return index >= 0 && index < columns.length ? index : null;
+  };
+  const text = (index: number) => {
+    const column = columns[index];
+    return column ? readout(column, series, line, format) : "";
+  };
+  const lines = line ? [{ ...line, line: true }] : [];
+  return (
+    <ChartFrame
+      title={title}
+      height={HEIGHT}
+      edge={EDGE}
+      startWidth={640}
+      readable={{ what: "column", count: columns.length, at, text }}
+      legend={[...series.map((one) => ({ ...one, line: false })), ...lines]}
+      foot={<ChartTable title={title} columns={columns} series={series} line={line} format={format} />}
+    >
+      {(area, chosen) => <Drawing columns={columns} series={series} line={line} format={format} area={area} step={stepOf(area)} chosen={chosen} />}
+    </ChartFrame>
+  );
+}
+
+interface DrawingProps extends Omit<Props, "title" | "line"> {
+  line: Series | undefined;
+  area: Area;
+  step: number;
+  chosen: number | null;
+}
+
+function Drawing({ columns, series, line, format, area, step, chosen }: DrawingProps) {
   const marks = ticks(...extent(columns));
   const low = marks[0] ?? 0;
   const high = marks.at(-1) ?? 1;
-  const inner = { width: Math.max(40, width - EDGE.left - EDGE.right), height: HEIGHT - EDGE.top - EDGE.bottom };
-  const y = (value: number) => EDGE.top + ((high - value) / (high - low)) * inner.height;
-  const step = inner.width / Math.max(FEWEST, columns.length);
   const x = (index: number) => EDGE.left + index * step;
-  const current = chosen === null ? undefined : columns[chosen];
-
-  const point = (event: PointerEvent<SVGSVGElement>) => {
-    const index = Math.floor((event.clientX - event.currentTarget.getBoundingClientRect().left - EDGE.left) / step);
-    setChosen(index >= 0 && index < columns.length ? index : null);
-  };
-  const walk = (event: KeyboardEvent) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    setChosen((old) => Math.min(columns.length - 1, Math.max(0, (old ?? (by > 0 ? -1 : columns.length)) + by)));
-  };
-
+  const y = (value: number) => EDGE.top + ((high - value) / (high - low)) * area.inner.height;
+  const labels = labelled(columns.length, LABEL_PITCH / step).filter((index) => x(index) < area.width - LABEL_ROOM);
   return (
-    <div className="chart">
-      <div
-        ref={frame}
-        className="chart__frame"
-        tabIndex={0}
-        role="group"
-        aria-label={`${title}. Arrow keys read single columns; the table below has all figures.`}
-        onKeyDown={walk}
-        onBlur={() => { setChosen(null); }}
-      >
-        <svg width={width} height={HEIGHT} aria-hidden="true" onPointerMove={point} onPointerLeave={() => { setChosen(null); }}>
-          {marks.map((mark) => (
-            <g key={mark} className={mark === 0 ? "chart__zero" : "chart__grid"}>
-              <line x1={EDGE.left} x2={width - EDGE.right} y1={y(mark)} y2={y(mark)} />
-              <text x={EDGE.left - 8} y={y(mark) + 4}>{format(mark)}</text>
-            </g>
-          ))}
-          <Columns columns={columns} series={series} x={x} y={y} width={step} chosen={chosen} />
-          {line && <polyline className={`chart__line chart__line--${line.color}`} points={linePoints(columns, x, y, step)} />}
-          {labelled(columns.length, Math.floor(inner.width / 64)).filter((index) => x(index) < width - LABEL_ROOM).map((index) => (
-            <text key={index} className="chart__label" x={x(index) + step / 2} y={HEIGHT - 8}>
-              {columns[index]?.label}
-            </text>
-          ))}
-        </svg>
-      </div>
-      <p className="chart__readout" role="status">
-        {current ? readout(current, series, line, format) : "Point at a column to read it."}
-      </p>
-      <ul className="legend">
-        {[...series, ...(line ? [line] : [])].map((one) => (
-          <li key={one.id} className="legend__one">
-            <span className={`swatch swatch--${one.color} ${one === line ? "swatch--line" : ""}`} aria-hidden="true" />
-            {one.name}
-          </li>
-        ))}
-      </ul>
-      <ChartTable title={title} columns={columns} series={series} line={line} format={format} />
-    </div>
+    <>
+      <ValueGrid area={area} marks={marks} y={y} format={format} />
+      <Columns columns={columns} series={series} x={x} y={y} width={step} chosen={chosen} />
+      {line && <polyline className={`chart__line chart__line--${line.color}`} points={linePoints(columns, x, y, step)} />}
+      {labels.map((index) => (
+        <text key={index} className="chart__label" x={x(index) + step / 2} y={HEIGHT - 8}>
+          {columns[index]?.label}
+        </text>
+      ))}
+    </>
   );
 }
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { randomBits, seeded } from "../test/random";
 import { type Column, ColumnChart } from "./ColumnChart";
 import { labelled, ticks } from "./scale";
+import { StepCurves } from "./StepCurves";
 
 describe("ticks", () => {
   it("are evenly spaced, few, and cover everything from zero", () => {
@@ -25,7 +26,8 @@ describe("ticks", () => {
   });
 
   it("label some columns, the first among them", () => {
-    expect(labelled(10, 3)).toEqual([0, 4, 8]);
+    expect(labelled(10, 3.2)).toEqual([0, 4, 8]);
+    expect(labelled(3, 0.5)).toEqual([0, 1, 2]);
     expect(labelled(0, 3)).toEqual([]);
   });
 });
@@ -63,5 +65,35 @@ describe("a column chart", () => {
       ["10:00 to 10:15", "100 Wh", "-40 Wh", "60 Wh"],
       ["10:15 to 10:30", "0 Wh", "80 Wh", "80 Wh"],
     ]);
+  });
+});
+
+describe("step curves", () => {
+  const show = () =>
+    render(
+      <StepCurves
+        title="The book"
+        curves={[{ id: "demand", name: "Wanted", color: "homes", points: [{ x: 0, y: 6 }, { x: 10, y: 6 }] }]}
+        levels={[{ key: 1, y: 4, text: "Rs 4: nothing" }, { key: 2, y: 6, text: "Rs 6: 10 Wh wanted" }]}
+        xName="kWh"
+        yName="Rs"
+        formatX={String}
+        formatY={String}
+      />,
+    );
+
+  it("are read by arrow keys either way, level by level and no further", async () => {
+    show();
+    screen.getByRole("group", { name: /read single prices/ }).focus();
+    expect(screen.getByRole("status")).toHaveTextContent("Point at a price to read it.");
+    await userEvent.keyboard("{ArrowUp}{ArrowRight}{ArrowUp}");
+    expect(screen.getByRole("status")).toHaveTextContent("Rs 6: 10 Wh wanted");
+    await userEvent.keyboard("{ArrowDown}{ArrowLeft}{ArrowDown}");
+    expect(screen.getByRole("status")).toHaveTextContent("Rs 4: nothing");
+  });
+
+  it("name their curves in the legend", () => {
+    show();
+    expect(screen.getByRole("list")).toHaveTextContent("Wanted");
   });
 });

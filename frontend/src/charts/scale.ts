@@ -22,9 +22,8 @@ function roundStep(rough: number): number {
   return round * power;
 }
 
-/** Indices of about `count` evenly spread labels among `length` columns. */
-export function labelled(length: number, count: number): number[] {
-  if (length === 0) return [];
-  const step = Math.max(1, Math.ceil(length / Math.max(1, count)));
+/** Evenly spread indices of `length` columns to label, at least `pitch` columns apart. */
+export function labelled(length: number, pitch: number): number[] {
+  const step = Math.max(1, Math.ceil(pitch));
   return Array.from({ length: Math.ceil(length / step) }, (_, index) => index * step);
 }

@@ -9,9 +9,8 @@ import { Card } from "../../ui/Card";
 import { Moment } from "../../ui/Moment";
 import { Notice } from "../../ui/Notice";
 import { ShortHash } from "../../ui/ShortHash";
-import { formatEnergy } from "../../units/energy";
 import { FLOW_NAMES, unpackFlows } from "../../proof/sumTree";
-import { CONDITION_TONES, CONDITION_WORDS } from "./condition";
+import { balanceText, CONDITION_TONES, CONDITION_WORDS } from "./condition";
 import { EnergyBars } from "./EnergyBars";
 import { TransactionPanel } from "./TransactionPanel";
 
@@ -40,7 +39,7 @@ function Detail({ slot }: { slot: Slot }) {
         <dt>Time</dt>
         <dd><Moment seconds={slot.starts_at} /> to <Moment seconds={slot.ends_at} /></dd>
         <dt>Balance</dt>
-        <dd data-testid="slot-balance">{formatEnergy(slot.balance_wh)}</dd>
+        <dd data-testid="slot-balance">{balanceText(slot.balance_wh)}</dd>
         <dt>Meters</dt>
         <dd>{slot.leaf_count}</dd>
         <dt>Root</dt>

@@ -3,9 +3,8 @@ import { Link } from "react-router-dom";
 import type { Slot } from "../../api/types";
 import { Badge } from "../../ui/Badge";
 import { Card } from "../../ui/Card";
-import { formatEnergy } from "../../units/energy";
 import { formatMoment } from "../../units/time";
-import { CONDITION_TONES } from "./condition";
+import { balanceText, CONDITION_TONES } from "./condition";
 
 interface Props {
   slots: readonly Slot[];
@@ -31,7 +30,7 @@ export function SlotList({ slots, chosen, more, loading, onMore }: Props) {
             >
               <span className="slots__number">{slot.slot}</span>
               <span className="muted small">{formatMoment(slot.ends_at)}</span>
-              <span className="slots__balance">{formatEnergy(slot.balance_wh)}</span>
+              <span className="slots__balance">{balanceText(slot.balance_wh)}</span>
               {slot.state === "committed" ? (
                 <Badge tone={CONDITION_TONES[slot.condition]}>{slot.condition}</Badge>
               ) : (

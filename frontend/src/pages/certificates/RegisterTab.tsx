@@ -47,7 +47,7 @@ export function RegisterTab() {
         <Answer query={pages} what="the register">
           {({ pages: found }) => {
             const list = found.flatMap((page) => page.certificates);
-            if (list.length === 0) return <p className="muted">No certificate is like that.</p>;
+            if (list.length === 0) return <p className="muted">{text.trim() === "" && state === "" ? "No certificate has been issued yet." : "No certificate is like that."}</p>;
             return (
               <>
                 <Rows list={list} />

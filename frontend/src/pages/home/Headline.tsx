@@ -3,7 +3,7 @@ import { useRead } from "../../contracts/call";
 import { TOKEN_ID } from "../../contracts/deployment";
 import { CountUp } from "../../ui/CountUp";
 import { energyParts, formatCharge } from "../../units/energy";
-import { formatPrice } from "../../units/money";
+import { formatInr, formatPrice } from "../../units/money";
 import { useWallet } from "../../wallet/useWallet";
 import { ChargeBar } from "./ChargeBar";
 
@@ -66,12 +66,12 @@ function Price({ summary: { price } }: { summary: Summary }) {
   return (
     <div className="headline__item">
       <h2 className="headline__label">Price of a kWh</h2>
-      <p className="headline__value headline__value--second" data-testid="price">
-        {price ? formatPrice(price.buy_micro_inr_per_kwh) : "none yet"}
+      <p className="headline__value headline__value--second" data-testid="price" title={price ? formatPrice(price.buy_micro_inr_per_kwh) : undefined}>
+        {price ? formatInr(price.buy_micro_inr_per_kwh, "up") : "none yet"}
       </p>
       {price && (
         <p className="headline__remark">
-          {`the microgrid pays ${formatPrice(price.sell_micro_inr_per_kwh)}${price.stale ? " · out of date, trading waits" : ""}`}
+          {`the microgrid pays ${formatInr(price.sell_micro_inr_per_kwh, "down")}${price.stale ? " · out of date, trading waits" : ""}`}
         </p>
       )}
     </div>

@@ -6,9 +6,8 @@ import { Card } from "../../ui/Card";
 import { Moment } from "../../ui/Moment";
 import { ShortHash } from "../../ui/ShortHash";
 import { useNow } from "../../ui/useNow";
-import { formatEnergy } from "../../units/energy";
 import { formatDuration } from "../../units/time";
-import { CONDITION_TONES } from "../audit/condition";
+import { balanceText, CONDITION_TONES } from "../audit/condition";
 
 /** How far the running slot is, and what the last committed one says. */
 export function SlotClock({ summary }: { summary: Summary }) {
@@ -42,7 +41,7 @@ export function SlotClock({ summary }: { summary: Summary }) {
           </dd>
           <dt>Balance</dt>
           <dd>
-            <Badge tone={CONDITION_TONES[last.condition]}>{last.condition}</Badge> {formatEnergy(last.balance_wh)}
+            <Badge tone={CONDITION_TONES[last.condition]}>{last.condition}</Badge> {balanceText(last.balance_wh)}
           </dd>
           <dt>Closed</dt>
           <dd><Moment seconds={last.closed_ms / 1000} ago /></dd>

@@ -4,7 +4,7 @@ import type { ServiceConfig } from "../../api/types";
 import { type ContractName, isDeployed } from "../../contracts/deployment";
 
 export const TABS = [
-  { path: "tomorrow", label: "Tomorrow", needs: ["ClearingHouse", "DayAheadMarket", "RealTimePool"] },
+  { path: "tomorrow", label: "Coming slots", needs: ["ClearingHouse", "DayAheadMarket", "RealTimePool"] },
   { path: "account", label: "Account", needs: ["ClearingHouse"] },
   { path: "statement", label: "Statement", needs: ["DayAheadMarket", "RealTimePool"] },
   { path: "prices", label: "Prices", needs: ["QuorumPriceFeed"] },

@@ -15,13 +15,9 @@ import { Choice } from "../../ui/Choice";
 import { Notice } from "../../ui/Notice";
 import { useSettled } from "../../ui/useSettled";
 import { useWallet } from "../../wallet/useWallet";
+import { TERMS_SENTENCES } from "./terms";
 
 type Terms = "prepaid" | "billed";
-
-export const TERMS_SENTENCES: Record<Terms, string> = {
-  prepaid: "You buy energy first and your use is taken from it; at zero, after a small credit, supply stops until you top up.",
-  billed: "You use first and pay a bill by the published tariff at the end of each period; an overdue bill stops supply.",
-};
 
 /** Joining with the operator's one-time code: the code signs in this page, the wallet sends. */
 export function Join() {

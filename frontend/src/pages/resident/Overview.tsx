@@ -1,3 +1,6 @@
+import { Link } from "react-router-dom";
+
+import { Notice } from "../../ui/Notice";
 import { editable } from "../../units/decimal";
 import { Balance } from "./Balance";
 import { BuyEnergy } from "./BuyEnergy";
@@ -30,6 +33,12 @@ export function Overview({ household }: { household: Household }) {
         )}
         <SellEnergy energyWh={household.energyWh} />
       </div>
+      {household.meters.some((meter) => meter.mode === "market") && (
+        <Notice testId="market-hint">
+          {"A meter of yours is in market terms: it draws from your market account, not from energy units. "}
+          <Link to="/market">To the market</Link>
+        </Notice>
+      )}
       {household.meters.length > 0 && (
         <details className="more">
           <summary data-testid="join-another">Join with another meter</summary>

@@ -87,6 +87,12 @@ describe("history", () => {
     expect(toldOnce(events).map((one) => one.args.value ?? one.name)).toEqual([68, "EnergyBought"]);
   });
 
+  it("tells money that moved in a market only where nothing says why", () => {
+    const order = [event("Locked", { microInr: 5 }), event("OrderPlaced", { slot: 9 })];
+    expect(toldOnce(order).map((one) => one.name)).toEqual(["OrderPlaced"]);
+    expect(toldOnce([event("Unlocked", { microInr: 5 })])).toHaveLength(1);
+  });
+
   const event = (name: string, args: ChainEvent["args"]): ChainEvent => ({ name, contract: "X", args, transaction: "0x", block: 1, log_index: 0, at: 0 });
 
   it.each([
@@ -98,6 +104,12 @@ describe("history", () => {
     ["TransferSingle", { id: 1, value: 250, from: "0x11", to: "0x22" }, "Transfer of 250 Wh"],
     ["TransferSingle", { id: 1, value: 250, from: "0x11", to: `0x${"0".repeat(40)}` }, "Used 250 Wh"],
     ["TransferSingle", { id: 1, value: 250, from: `0x${"0".repeat(40)}`, to: "0x22" }, "Credited 250 Wh from your meter"],
+    ["OrderPlaced", { orderId: 5, meter: 12, slot: 9, side: 1, tick: 9, energyWh: 800 }, "Offered 800 Wh in slot 9"],
+    ["MemberReported", { meter: 12, slot: 9, deliveredWh: -300, declared: false }, "Meter 12 drew 300 Wh more than it gave in slot 9"],
+    ["MemberReported", { meter: 12, slot: 9, deliveredWh: 0, declared: true }, "Meter 12 gave 0 Wh more than it drew in slot 9, by declaration"],
+    ["MemberSettled", { slot: 9, surplusWh: "-391", receivedMicroInr: "-2737001" }, "The pool sold 391 Wh of slot 9 for Rs 2.74"],
+    ["MemberSettled", { slot: 9, surplusWh: 391, receivedMicroInr: 2_739_999 }, "The pool bought 391 Wh of slot 9 for Rs 2.73"],
+    ["MemberSettled", { slot: 9, surplusWh: 0, receivedMicroInr: 0 }, "Slot 9 went as ordered"],
     ["SomethingNew", {}, "Something new"],
     ["EnergyBought", { energyWh: "many" }, "Energy bought"],
   ])("%s %j", (name, args, sentence) => {

@@ -23,7 +23,11 @@ export function Flows({ agreement, a, b }: { agreement: TieAgreement; a: string;
   });
   return (
     <>
-      <ColumnChart title="Flow of each slot" columns={columns} series={series} format={(wh) => formatEnergy(wh)} />
+      {flows.every((flow) => flow.settled_wh === 0) ? (
+        <p className="muted">Nothing has flowed yet.</p>
+      ) : (
+        <ColumnChart title="Flow of each slot" columns={columns} series={series} format={(wh) => formatEnergy(wh)} />
+      )}
       <FlowTable flows={flows} oneEnd={agreement.metering === "one_end"} seconds={config.slot_seconds} />
     </>
   );

@@ -7,7 +7,7 @@ import { Answer } from "../../../ui/Answer";
 import { Badge } from "../../../ui/Badge";
 import { Card } from "../../../ui/Card";
 import { Moment } from "../../../ui/Moment";
-import { formatPrice } from "../../../units/money";
+import { formatInr, formatPrice } from "../../../units/money";
 import { formatClock, formatMoment } from "../../../units/time";
 import { Reasons } from "./Reasons";
 
@@ -34,11 +34,11 @@ function Prices({ prices }: { prices: PriceHistory }) {
         <Card title="Price now" aside={prices.stale ? <Badge tone="bad">too old to trade at</Badge> : <Badge tone="ok">in force</Badge>} testId="price-now">
           <div className="balance">
             <div>
-              <p className="balance__value" data-testid="price-buy">{formatPrice(prices.buy_micro_inr_per_kwh)}</p>
+              <p className="balance__value" data-testid="price-buy">{formatInr(prices.buy_micro_inr_per_kwh, "up")}</p>
               <p className="muted">to buy a kWh</p>
             </div>
             <div>
-              <p className="balance__value" data-testid="price-sell">{formatPrice(prices.sell_micro_inr_per_kwh)}</p>
+              <p className="balance__value" data-testid="price-sell">{formatInr(prices.sell_micro_inr_per_kwh, "down")}</p>
               <p className="muted">for a kWh sold</p>
             </div>
           </div>
@@ -46,6 +46,7 @@ function Prices({ prices }: { prices: PriceHistory }) {
             {`It is ${SOURCES[prices.source]}, `}
             <Moment seconds={prices.updated_at} ago />.
           </p>
+          <p className="muted small">{`Exactly ${formatPrice(prices.buy_micro_inr_per_kwh)} and ${formatPrice(prices.sell_micro_inr_per_kwh)}.`}</p>
           <p className="muted small">This is the price of energy units on the resident page. What members trade among themselves has its own price in each slot.</p>
         </Card>
         <History prices={prices} />

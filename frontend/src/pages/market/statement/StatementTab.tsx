@@ -125,6 +125,12 @@ const STATES: Record<StatementRow["state"], { text: string; tone: BadgeTone }> =
 };
 const SHOWN = 60;
 
+/** A book that is cleared may have had nobody to trade with. */
+function StateBadge({ row }: { row: StatementRow }) {
+  if (row.state === "matched" && row.boughtWh + row.soldWh === 0n) return <Badge>no trade</Badge>;
+  return <Badge tone={STATES[row.state].tone}>{STATES[row.state].text}</Badge>;
+}
+
 function Table({ rows, seconds }: { rows: readonly StatementRow[]; seconds: number }) {
   const [all, setAll] = useState(false);
   const newest = [...rows].reverse();
@@ -155,7 +161,7 @@ function Table({ rows, seconds }: { rows: readonly StatementRow[]; seconds: numb
               <tr key={row.slot} data-testid={`statement-${row.slot}`} data-state={row.state} data-delivered={row.deliveredWh.toString()} data-imbalance={row.imbalanceWh.toString()} data-total-row={row.totalMicroInr.toString()}>
                 <th scope="row">{slotClock(row.slot, seconds)}</th>
                 <td>
-                  <Badge tone={STATES[row.state].tone}>{STATES[row.state].text}</Badge>
+                  <StateBadge row={row} />
                   {row.declared && <span className="muted small"> no reading</span>}
                 </td>
                 <Figures row={row} metered={row.state === "metered" || row.state === "settled"} />

@@ -11,6 +11,7 @@ import { formatEnergy } from "../../../units/energy";
 import { formatInr } from "../../../units/money";
 import { formatDay } from "../../../units/time";
 import type { OwnMeter } from "../household";
+import { NO_BILL_SENTENCES } from "../terms";
 
 interface Bill {
   id: bigint;
@@ -52,7 +53,7 @@ export function Bills({ meter, microInr }: { meter: OwnMeter; microInr: bigint }
               </p>
             )}
             {list.length === 0 ? (
-              <p className="muted">{meter.mode === "billed" ? "No bill yet." : "Prepaid: there is nothing to bill."}</p>
+              <p className="muted">{NO_BILL_SENTENCES[meter.mode]}</p>
             ) : (
               <ul className="bills">
                 {list.map((bill) => (

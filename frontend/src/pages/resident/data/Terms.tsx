@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { Link } from "react-router-dom";
 
 import { useService } from "../../../app/service";
 import { contractCall } from "../../../contracts/call";
@@ -9,7 +10,7 @@ import { Dialog } from "../../../ui/Dialog";
 import { Notice } from "../../../ui/Notice";
 import { formatEnergy } from "../../../units/energy";
 import type { OwnMeter } from "../household";
-import { TERMS_SENTENCES } from "../Join";
+import { TERMS_SENTENCES, TERMS_WORDS } from "../terms";
 
 /** Changing between prepaid and billed, and moving out: both take effect at the next settlement. */
 export function Terms({ meter }: { meter: OwnMeter }) {
@@ -36,7 +37,12 @@ export function Terms({ meter }: { meter: OwnMeter }) {
 
   return (
     <Card title="Your terms" testId="terms">
-      <p>{`Meter ${meter.meter} is ${meter.mode}. ${meter.mode === "prepaid" || meter.mode === "billed" ? TERMS_SENTENCES[meter.mode] : ""}`}</p>
+      <p>{`Meter ${meter.meter} is ${TERMS_WORDS[meter.mode]}. ${TERMS_SENTENCES[meter.mode]}`}</p>
+      {meter.mode === "market" && (
+        <p>
+          <Link to="/market/statement">What each slot came to</Link>
+        </p>
+      )}
       {meter.leaving ? (
         <Notice tone="warn" testId="leaving">Moving out is under way; it ends with the meter’s next settlement.</Notice>
       ) : meter.changing ? (

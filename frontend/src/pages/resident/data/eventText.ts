@@ -3,10 +3,10 @@
 import type { ChainEvent } from "../../../api/types";
 import { formatEnergy } from "../../../units/energy";
 import { formatInr } from "../../../units/money";
+import { type Args, energy, integer, rupees, text } from "./eventArgs";
+import { MARKET_SENTENCES, MONEY_MOVES } from "./marketEvents";
 
 const MODES = ["community", "prepaid", "billed", "on request", "market"];
-
-type Args = ChainEvent["args"];
 
 /** Events that name the account; others are shown by their name. */
 const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
@@ -36,6 +36,7 @@ const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
   OverrideSet: (args) => `Set an override of switch ${text(args, "switchId")}`,
   TransferSingle: (args) => transferred(args),
   TransferBatch: () => "Transfer of several units",
+  ...MARKET_SENTENCES,
 };
 
 export function eventSentence(event: ChainEvent): string {
@@ -53,16 +54,20 @@ export function spelledOut(name: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Without the transfers that another event of the same transaction tells more about. */
+/** Without the transfers and movements of money that another event of the same transaction tells more about. */
 export function toldOnce(events: readonly ChainEvent[]): ChainEvent[] {
   const amounts = new Map<string, Set<string>>();
   for (const event of events) {
-    if (event.name.startsWith("Transfer")) continue;
+    if (event.name.startsWith("Transfer") || MONEY_MOVES.has(event.name)) continue;
     const known = amounts.get(event.transaction) ?? new Set();
     for (const value of Object.values(event.args)) known.add(String(value));
     amounts.set(event.transaction, known);
   }
-  return events.filter((event) => !event.name.startsWith("Transfer") || !amounts.get(event.transaction)?.has(String(event.args.value)));
+  return events.filter((event) => {
+    const told = amounts.get(event.transaction);
+    if (MONEY_MOVES.has(event.name)) return told === undefined;
+    return !event.name.startsWith("Transfer") || !told?.has(String(event.args.value));
+  });
 }
 
 const NOBODY = /^0x0{40}$/;
@@ -87,15 +92,4 @@ function settled(args: Args): string {
 function units(id: unknown, value: unknown): string {
   const amount = integer(value);
   return integer(id) === 0n ? formatInr(amount) : integer(id) === 1n ? formatEnergy(amount) : `${amount} g of CO₂ credits`;
-}
-
-const energy = (args: Args, name: string): string => formatEnergy(integer(args[name]));
-const rupees = (args: Args, name: string, rounding: "up" | "down"): string => formatInr(integer(args[name]), rounding);
-const text = (args: Args, name: string): string => integer(args[name]).toString();
-
-function integer(value: unknown): bigint {
-  if (typeof value === "bigint") return value;
-  if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
-  if (typeof value === "string" && value !== "") return BigInt(value);
-  throw new TypeError("not an integer");
 }
