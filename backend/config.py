@@ -146,6 +146,21 @@ class Settings(BaseModel):
     carbon_file: Path = PROJECT / "backend" / "oracle" / "data" / "carbon-typical-days.json"
     """The main grid's carbon intensity by month and hour, g CO2/kWh (docs/certificates.md)."""
 
+    charging_host: str = "127.0.0.1"
+    """Address the charging service listens on; 0.0.0.0 for all of the machine's."""
+    charging_port: int = Field(9016, ge=0, le=65535)
+    """Charge points connect here without TLS (OCPP security profile 1); 0: any free port."""
+    charging_tls_port: int = Field(9017, ge=0, le=65535)
+    """Charge points connect here under TLS (profile 2), once there is a certificate."""
+    charging_tls_certificate: Path | None = None
+    """PEM certificate, with its chain, of the charging service."""
+    charging_tls_key: Path | None = None
+    """PEM key of `charging_tls_certificate`."""
+    charging_sample_s: int = Field(10, ge=1, le=3600)
+    """How often charge points are asked to tell meter values during a session."""
+    charging_heartbeat_s: int = Field(60, ge=5, le=86_400)
+    """How often charge points are asked for a sign of life when they have nothing to say."""
+
     session_hours: int = Field(12, ge=1, le=24 * 30)
     """How long a wallet's sign-in holds."""
     auth_requests_per_minute: int = Field(30, ge=1)
@@ -220,7 +235,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         text = environment.get(_PREFIX + key.upper())
         if text:  # an empty variable is an unset one, as in `OHMSTEAD_PORT= make run`
             values[key], where[key] = text, "environment"
-    for key in ("home", "frontend_dir", "blynk_authority_key"):
+    paths = ("charging_tls_certificate", "charging_tls_key")
+    for key in ("home", "frontend_dir", "blynk_authority_key", *paths):
         if isinstance(values.get(key), str):
             values[key] = Path(values[key]).expanduser().resolve()
     values["home_is_set"] = "home" in values
@@ -233,6 +249,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             f"OHMSTEAD_PRICE_GRID_EXPORT_MICRO_INR={settings.price_grid_export_micro_inr} is above "
             f"OHMSTEAD_PRICE_GRID_IMPORT_MICRO_INR={settings.price_grid_import_micro_inr}: the "
             "main grid pays no more for a kWh than it charges; lower one or raise the other"
+        )
+    if (settings.charging_tls_certificate is None) != (settings.charging_tls_key is None):
+        raise ConfigError(
+            "OHMSTEAD_CHARGING_TLS_CERTIFICATE and OHMSTEAD_CHARGING_TLS_KEY go together, as the "
+            "key belongs to the certificate: set both or neither"
         )
     if (settings.blynk_auth_token is None) != (settings.blynk_board is None):
         raise ConfigError(

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from backend.telemetry.charging_tables import (
     charge_points,
     charging_plugs,
+    charging_services,
     id_tokens,
     presented_tokens,
 )
@@ -168,6 +169,35 @@ def plugs(connection: sa.Connection, charge_point_id: str | None = None) -> list
         Plug(**{**row._mapping, "state": PlugState(row.state)})
         for row in connection.execute(statement)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLife:
+    """The charging service's last sign of life: connections now, messages since it started."""
+
+    started_ms: int
+    alive_ms: int
+    connections: int
+    messages: int
+    refused: int
+
+
+_ONLY = "charging"
+
+
+def service_lives(connection: sa.Connection, life: ServiceLife) -> None:
+    """Stores the charging service's sign of life."""
+    insert_or_replace(connection, charging_services, [{"name": _ONLY, **asdict(life)}])
+
+
+def service_life(connection: sa.Connection) -> ServiceLife | None:
+    """The charging service's last sign of life; None: it never ran."""
+    found = connection.execute(charging_services.select()).one_or_none()
+    if found is None:
+        return None
+    values = dict(found._mapping)
+    del values["name"]
+    return ServiceLife(**values)
 
 
 # ---- tokens --------------------------------------------------------------------------------------

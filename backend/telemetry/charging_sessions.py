@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.charging_tables import charging_messages as messages
 from backend.telemetry.charging_tables import charging_samples as samples
 from backend.telemetry.charging_tables import charging_sessions as sessions
 from backend.telemetry.upsert import insert_or_keep
@@ -35,6 +34,7 @@ class Session:
         session_id: ours, and the transaction id of OCPP 1.6
         meter_id: the Ohmstead meter it settles on
         account, ev_id: as the token was linked when the session began
+        state_order, token_order: place among the session's messages of the one that told it
         soc_bp: as the car says, 0.01 %
         power_w: negative: out of the car
         first_imported_wh, last_imported_wh: the charge point's own count, into the car
@@ -50,6 +50,8 @@ class Session:
     account: str | None
     ev_id: int | None
     state: SessionState
+    state_order: int
+    token_order: int
     soc_bp: int | None
     soc_ms: int | None
     power_w: int
@@ -190,32 +192,10 @@ def samples_of(connection: sa.Connection, session_id: int, limit: int) -> list[S
 
 
 def prune(connection: sa.Connection, before_ms: int, limit: int = 5_000) -> int:
-    """Deletes some samples and remembered answers received before then; how many."""
-    deleted = 0
-    for table in (samples, messages):
-        old = sa.select(*table.primary_key).where(table.c.received_ms < before_ms).limit(limit)
-        where = sa.tuple_(*table.primary_key).in_(old)
-        deleted += connection.execute(table.delete().where(where)).rowcount
-    return deleted
-
-
-# ---- exactly once --------------------------------------------------------------------------------
-
-
-def answered(connection: sa.Connection, charge_point_id: str, key: str) -> Any | None:
-    """What was answered to a message that counts once; None: it is new."""
-    statement = sa.select(messages.c.answer).where(
-        messages.c.charge_point_id == charge_point_id, messages.c.key == key
-    )
-    return connection.execute(statement).scalar_one_or_none()
-
-
-def remember(
-    connection: sa.Connection, charge_point_id: str, key: str, answer: Any, now_ms: int
-) -> None:
-    """Keeps the answer to a message that counts once."""
-    row = {"charge_point_id": charge_point_id, "key": key, "answer": answer, "received_ms": now_ms}
-    insert_or_keep(connection, messages, row)
+    """Deletes some samples received before then; how many."""
+    key = samples.primary_key
+    old = sa.select(*key).where(samples.c.received_ms < before_ms).limit(limit)
+    return connection.execute(samples.delete().where(sa.tuple_(*key).in_(old))).rowcount
 
 
 def _one(connection: sa.Connection, where: sa.ColumnElement[bool]) -> Session | None:

@@ -83,7 +83,9 @@ charging_sessions = sa.Table(
     sa.Column("id_token", sa.String),
     sa.Column("account", sa.String),  # as the token was linked when the session began
     sa.Column("ev_id", sa.BigInteger),
-    sa.Column("state", sa.String, nullable=False),  # charging.SessionState
+    sa.Column("state", sa.String, nullable=False),  # charging_sessions.SessionState
+    sa.Column("state_order", sa.BigInteger, nullable=False, default=0),  # of the message it is from
+    sa.Column("token_order", sa.BigInteger, nullable=False, default=0),
     sa.Column("soc_bp", sa.Integer),  # as the car says; None: it does not
     sa.Column("soc_ms", sa.BigInteger),
     sa.Column("power_w", sa.Integer, nullable=False, default=0),  # negative: out of the car
@@ -101,16 +103,6 @@ charging_sessions = sa.Table(
     sa.Index("charging_sessions_by_account", "account", "session_id"),
     sa.Index("charging_sessions_by_ev", "ev_id", "session_id"),
 )
-
-charging_messages = sa.Table(
-    "charging_messages",
-    metadata,
-    sa.Column("charge_point_id", sa.String, primary_key=True),
-    sa.Column("key", sa.String, primary_key=True),  # of its content, not of its message id
-    sa.Column("answer", sa.JSON, nullable=False),
-    sa.Column("received_ms", sa.BigInteger, nullable=False, index=True),
-)
-"""Messages that count once, with what was answered: a repetition gets the same answer."""
 
 charging_samples = sa.Table(
     "charging_samples",
@@ -135,11 +127,11 @@ charge_orders = sa.Table(
     metadata,
     sa.Column("order_id", _SERIAL, primary_key=True),
     sa.Column("session_id", sa.BigInteger, nullable=False),
-    sa.Column("direction", sa.String, nullable=False),  # charging.Direction
+    sa.Column("direction", sa.String, nullable=False),  # charging_orders.Direction
     sa.Column("power_w", sa.Integer, nullable=False),  # >= 0
     sa.Column("until", sa.BigInteger, nullable=False),  # then the charge point's own default
     sa.Column("issued_ms", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.String, nullable=False),  # charging.OrderState
+    sa.Column("state", sa.String, nullable=False),  # charging_orders.OrderState
     sa.Column("answered_ms", sa.BigInteger),
     sa.Column("detail", sa.String, nullable=False, default=""),
     sa.Index("charge_orders_by_session", "session_id", "order_id"),
@@ -152,14 +144,26 @@ charging_requests = sa.Table(
     metadata,
     sa.Column("request_id", _SERIAL, primary_key=True),
     sa.Column("charge_point_id", sa.String, nullable=False),
-    sa.Column("kind", sa.String, nullable=False),  # charging.RequestKind
+    sa.Column("kind", sa.String, nullable=False),  # charging_orders.RequestKind
     sa.Column("body", sa.JSON, nullable=False, default=dict),
     sa.Column("account", sa.String),  # who asked
     sa.Column("issued_ms", sa.BigInteger, nullable=False),
     sa.Column("expires_ms", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.String, nullable=False),  # charging.OrderState
+    sa.Column("state", sa.String, nullable=False),  # charging_orders.OrderState
     sa.Column("answered_ms", sa.BigInteger),
     sa.Column("detail", sa.String, nullable=False, default=""),
     sa.Index("charging_requests_by_state", "state", "request_id"),
 )
 """What people ask of charge points: remote start and stop, reset, unlock."""
+
+charging_services = sa.Table(
+    "charging_services",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("started_ms", sa.BigInteger, nullable=False),
+    sa.Column("alive_ms", sa.BigInteger, nullable=False),
+    sa.Column("connections", sa.Integer, nullable=False, default=0),
+    sa.Column("messages", sa.BigInteger, nullable=False, default=0),  # since it started
+    sa.Column("refused", sa.BigInteger, nullable=False, default=0),  # that were no OCPP
+)
+"""Signs of life of the charging service, a process of its own."""

@@ -1,0 +1,75 @@
+"""What the versions of OCPP have in common here, and how they are told apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from backend.charging.said import Outcome, Refused, Said
+from backend.telemetry.charging import ChargePoint
+from backend.telemetry.charging_orders import Order, Request
+from backend.telemetry.charging_sessions import Session
+
+Payload = dict[str, Any]
+MOST_INT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A call to a charge point."""
+
+    action: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a charge point answered: whether it will do it, and its words."""
+
+    accepted: bool
+    words: str
+
+
+class Unsupported(ValueError):  # noqa: N818 - an answer, not a fault
+    """The charge point cannot do this, by its version or its make; the text says why."""
+
+
+class Dialect(Protocol):
+    """A version of OCPP."""
+
+    subprotocol: str
+    version: str
+
+    def knows(self, action: str) -> bool:
+        """True if there is such an action in this version."""
+
+    def read(self, action: str, payload: Mapping[str, Any], now_ms: int) -> Said | None:
+        """What a valid message says; None: we do not serve it. Raises Refused."""
+
+    def answer(self, said: Said, outcome: Outcome, now_ms: int, heartbeat_s: int) -> Payload:
+        """The answer to a message."""
+
+    def settle_in(self, sample_s: int) -> Sequence[Ask]:
+        """What a charge point is asked after it has started."""
+
+    def order(self, order: Order, session: Session, point: ChargePoint, now_ms: int) -> Ask:
+        """The call that carries out an order. Raises Unsupported."""
+
+    def request(self, request: Request, session: Session | None) -> Ask:
+        """The call that carries out a request. Raises Unsupported."""
+
+    def verdict(self, payload: Mapping[str, Any]) -> Verdict:
+        """What the answer to a call means."""
+
+
+def whole(value: Any, name: str, least: int = 0) -> int:
+    """A number that is whole and of a size that a charge point can mean."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST_INT:
+        raise Refused("PropertyConstraintViolation", f"{name} {value!r:.40} is out of range")
+    return value
+
+
+def limit_w(order: Order, most_w: int) -> int:
+    """The power of an order, no more than the charge point was registered with."""
+    return min(order.power_w, most_w)
