@@ -52,6 +52,7 @@ class Node:
         self.capabilities = capabilities
         self.version = version
         self.hardware = hardware
+        self.reset_cause = 0  # as HELLO tells it
         self.fail_safe_ms = fail_safe_ms
         self.clock_offset_ms = 0
         self.clock_set = True
@@ -161,7 +162,7 @@ class Node:
         if uptime_ms - self._hello_ms >= _HELLO_EVERY_MS:
             self._hello_ms = uptime_ms
             hello = frame.put_hello(
-                self.hardware, self.version, self.capabilities, 0,
+                self.hardware, self.version, self.capabilities, self.reset_cause,
                 uptime_ms // 1000 & _U32, len(self.outbox),
             )  # fmt: skip
             self.outbox.put(frame.HELLO, self.now_s(rtc_ms), hello)

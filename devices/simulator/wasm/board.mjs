@@ -1,0 +1,180 @@
+// One simulated ESP32: MicroPython for WebAssembly with the board's firmware, and what is soldered around it.
+//
+//   node board.mjs --host PORT --name NAME --image FOLDER --nvs FILE --cause N
+//
+// It keeps its non-volatile storage itself; pins, converter, metering bus, cable and air are the host's, over a TCP
+// connection on loopback with one JSON object a line. One interpreter a process, so a reset ends the process; the
+// host starts it again.
+
+import { createCipheriv } from "node:crypto";
+import { closeSync, fdatasyncSync, openSync, readFileSync, readdirSync, renameSync, statSync, writeSync } from "node:fs";
+import { connect } from "node:net";
+import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
+
+import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript";
+
+const SHIMS = import.meta.dirname;
+const HEAP_BYTES = 160 * 1024; // what an ESP32 without PSRAM leaves to MicroPython, more or less
+const RESET = 3;
+
+const { values: options } = parseArgs({
+  options: {
+    host: { type: "string" },
+    name: { type: "string" },
+    image: { type: "string" },
+    nvs: { type: "string" },
+    cause: { type: "string", default: "1" },
+  },
+});
+
+const pins = new Map();
+const air = [];
+const storage = loadStorage();
+let adc = 0;
+let usb = "";
+let uart = "";
+let fedAt = 0;
+let resetting = false;
+
+// ---- what is soldered to the chip --------------------------------------------------------------
+
+function loadStorage() {
+  try {
+    return JSON.parse(readFileSync(options.nvs, "utf8"));
+  } catch (error) {
+    if (error.code === "ENOENT") return {};
+    throw error;
+  }
+}
+
+function commit() {
+  const draft = `${options.nvs}.draft`;
+  const file = openSync(draft, "w", 0o600);
+  writeSync(file, JSON.stringify(storage));
+  fdatasyncSync(file);
+  closeSync(file);
+  renameSync(draft, options.nvs);
+}
+
+const tell = (message) => socket.write(`${JSON.stringify(message)}\n`);
+
+const devices = {
+  "pin": (number, level) => {
+    if (level === undefined) return String(pins.get(number) ?? 1);
+    pins.set(number, Number(level));
+    tell({ pin: Number(number), level: Number(level) });
+    return "";
+  },
+  "adc": () => String(adc),
+  "uart.write": (data) => (tell({ uart: data }), ""),
+  "uart.read": () => { const data = uart; uart = ""; return data; },
+  "usb.write": (data) => (tell({ usb: data }), ""),
+  "usb.read": () => { const data = usb; usb = ""; return data; },
+  "air.address": (address) => (tell({ address }), ""),
+  "air.channel": (channel) => (tell({ channel: Number(channel) }), ""),
+  "air.send": (target, packet) => (tell({ air: packet, target }), ""),
+  "air.any": () => (air.length ? "1" : "0"),
+  "air.read": () => air.shift() ?? "",
+  "nvs.set": (key, value) => ((storage[key] = value ?? ""), ""),
+  "nvs.get": (key) => storage[key] ?? "",
+  "nvs.commit": () => (commit(), ""),
+  "aes": (key, blocks) => {
+    const cipher = createCipheriv("aes-128-ecb", Buffer.from(key, "hex"), null).setAutoPadding(false);
+    return cipher.update(blocks, "hex", "hex");
+  },
+  "wdt": (timeout) => (tell({ watchdog_ms: Number(timeout) }), ""),
+  "feed": () => {
+    if (Date.now() - fedAt > 500) { fedAt = Date.now(); tell({ fed: true }); }
+    return "";
+  },
+  "reset": () => ((resetting = true), ""),
+  "reset.cause": () => options.cause,
+};
+
+const io = (request) => {
+  const [name, ...words] = request.split(" ");
+  return devices[name](...words);
+};
+
+// ---- the host ----------------------------------------------------------------------------------
+
+const said = {
+  pin: ({ pin, level }) => pins.set(String(pin), level),
+  adc: (message) => { adc = message.adc; },
+  uart: (message) => { uart += message.uart; },
+  usb: (message) => { usb += message.usb; },
+  air: ({ source, air: packet, rssi }) => { if (air.length < 32) air.push(`${source} ${packet} ${rssi}`); },
+  start: () => start(),
+};
+
+const socket = connect({ host: "127.0.0.1", port: Number(options.host), noDelay: true });
+socket.on("error", () => process.exit(1));
+socket.on("close", () => process.exit(0));
+tell({ name: options.name });
+
+let partial = "";
+socket.setEncoding("utf8");
+socket.on("data", (text) => {
+  const lines = (partial + text).split("\n");
+  partial = lines.pop();
+  for (const line of lines) {
+    const message = JSON.parse(line);
+    for (const key of Object.keys(said)) if (key in message) { said[key](message); break; }
+  }
+  if (app) run();
+});
+
+// ---- the firmware ------------------------------------------------------------------------------
+
+let app = null;
+let timer = null;
+
+function* files(folder) {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) yield* files(path);
+    else yield path;
+  }
+}
+
+function install(mp) {
+  const put = (path, content) => {
+    const folders = path.split("/").slice(1, -1);
+    folders.reduce((above, name) => {
+      const folder = `${above}/${name}`;
+      if (!mp.FS.analyzePath(folder).exists) mp.FS.mkdir(folder);
+      return folder;
+    }, "");
+    mp.FS.writeFile(path, content);
+  };
+  for (const path of files(options.image)) {
+    if (!path.endsWith("usb.mpy")) put(`/lib/${relative(options.image, path)}`, readFileSync(path));
+  }
+  for (const name of ["machine", "network", "espnow", "esp32", "cryptolib"]) {
+    put(`/lib/${name}.py`, readFileSync(join(SHIMS, `${name}.py`)));
+  }
+  put("/lib/devices/esp32/usb.py", readFileSync(join(SHIMS, "usb.py")));
+}
+
+async function start() {
+  const mp = await loadMicroPython({ heapsize: HEAP_BYTES, stdout: (text) => tell({ print: text }), linebuffer: true });
+  mp.registerJsModule("_host", { io });
+  install(mp);
+  mp.runPython("from devices.esp32.app import App\nfrom devices.esp32.board import Board\napp = App(Board())\nstep = app.step");
+  app = mp.globals.get("step");
+  run();
+}
+
+function run() {
+  clearTimeout(timer);
+  try {
+    const wait = app();
+    if (resetting) process.exitCode = RESET, socket.end();
+    else timer = setTimeout(run, wait);
+  } catch (error) {
+    // As on a board: the program ends, nobody feeds the watchdog.
+    tell({ print: `${error.name}: ${error.message}` });
+    app = null;
+  }
+}
