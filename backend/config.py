@@ -143,6 +143,13 @@ class Settings(BaseModel):
     price_stability_permille: int = Field(1_000, ge=0, le=1_000_000)
     """Weight of staying near recent prices, in thousandths of the slope of demand."""
 
+    price_policy: Literal["closed_form", "agent"] = "closed_form"
+    """How a price node forms its price: the operator's closed form, or the learned agent where it
+    may speak (docs/markets.md)."""
+    price_midnight: int | None = Field(None, ge=0, lt=2**40)
+    """A Unix second at which a day began where the homes are, in simulated time a simulated one;
+    the learned agent goes by the hour and does not speak without."""
+
     carbon_file: Path = PROJECT / "backend" / "oracle" / "data" / "carbon-typical-days.json"
     """The main grid's carbon intensity by month and hour, g CO2/kWh (docs/certificates.md)."""
 

@@ -38,6 +38,7 @@ from backend.pricing.environment import (
     first_state,
     step,
 )
+from backend.pricing.learned_opinion import rules_document
 from backend.pricing.policies import (
     ClosedFormPrice,
     ConstantPrice,
@@ -360,6 +361,7 @@ class Comparison:
     agents: list[Row]
     weights: list[AgentWeights]
     verdict: Admission
+    highest_demand_w: int
 
     def best(self) -> AgentWeights:
         """The run to ship: chosen by the training days, as the held-out ones only judge."""
@@ -378,7 +380,13 @@ def compare(split: Split, runs: int, steps: int) -> Comparison:
         for run, made in enumerate(map(_learned, weights))
     ]
     verdict = admit([row.held_out for row in agents], {row.name: row.held_out for row in known})
-    return Comparison(known, agents, weights, verdict)
+    return Comparison(known, agents, weights, verdict, highest_demand_w(split))
+
+
+def highest_demand_w(split: Split) -> int:
+    """The most that homes drew at the reference price in any slot of the days, W."""
+    places = {id(span.place): span.place for span in (*split.training, *split.held_out)}
+    return max(int(place.demand_wh.sum(axis=0).max()) * 4 for place in places.values())
 
 
 def _learned(weights: AgentWeights) -> MadePolicy:
@@ -413,6 +421,8 @@ def _admission(found: Comparison) -> dict[str, Any]:
     return {
         "held_out_days": len(found.agents[0].held_out),
         "runs": len(found.agents),
+        "highest_demand_w": found.highest_demand_w,
+        "rules": rules_document(RULES),
         "over": {
             gain.over: {
                 "inr_a_day": round(gain.mean, 2),

@@ -119,7 +119,7 @@ def _terms(terms: Mapping[str, Any] | None) -> schemas.PriceTerms | None:
     try:
         if terms is None:
             return None
-        inputs, demand = terms["inputs"], terms["demand"]
+        inputs, demand, learned = terms["inputs"], terms["demand"], terms.get("learned")
         return schemas.PriceTerms(
             demand_w=inputs["demand_w"],
             renewable_w=inputs["renewable_w"],
@@ -133,7 +133,20 @@ def _terms(terms: Mapping[str, Any] | None) -> schemas.PriceTerms | None:
             net_alpha_milliwatt=terms["net_demand"]["alpha_milliwatt"],
             best_micro_inr_per_kwh=terms["unbounded"],
             local_micro_inr_per_kwh=terms["local"],
-            clamped=terms["unbounded"] != terms["price"],
+            clamped=terms["unbounded"] != (learned["closed_form"] if learned else terms["price"]),
+            formed_by="agent" if learned and learned["price"] is not None else "closed_form",
+            learned=_learned(learned),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _learned(terms: Mapping[str, Any] | None) -> schemas.LearnedTerms | None:
+    if terms is None:
+        return None
+    return schemas.LearnedTerms(
+        reason=terms["reason"],
+        price_micro_inr_per_kwh=terms["price"],
+        price_before_micro_inr_per_kwh=terms["price_before"],
+        closed_form_micro_inr_per_kwh=terms["closed_form"],
+    )

@@ -288,12 +288,25 @@ class PriceHistory(Price):
     history: list[PriceAt]
 
 
+class LearnedTerms(Answer):
+    """The learned agent's part in a node's price, micro-rupees per kWh.
+
+    `price` is null where it may not speak; `reason` says why, or what it was admitted by.
+    """
+
+    reason: str
+    price_micro_inr_per_kwh: int | None
+    price_before_micro_inr_per_kwh: int | None
+    closed_form_micro_inr_per_kwh: int
+
+
 class PriceTerms(Answer):
     """What a node's price follows from, by its own word; micro-rupees per kWh unless named.
 
     `best` = (alpha + beta cost + 2 gamma average) / (2 (beta + gamma)), where alpha is less the
-    sun; the price is `best` within the tariff's bounds (`clamped` if it was beyond one). `local` is
-    what the local formula says of the same demand and sun, for comparison.
+    sun; the closed form's price is `best` within the tariff's bounds (`clamped` if it was beyond
+    one). `local` is what the local formula says of the same demand and sun, for comparison.
+    `formed_by` names the policy that formed the price; `learned` is null where no agent was asked.
     """
 
     demand_w: int
@@ -309,6 +322,8 @@ class PriceTerms(Answer):
     best_micro_inr_per_kwh: int
     local_micro_inr_per_kwh: int
     clamped: bool
+    formed_by: Literal["closed_form", "agent"]
+    learned: LearnedTerms | None
 
 
 class PriceOpinion(Answer):

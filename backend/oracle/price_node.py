@@ -30,6 +30,7 @@ from backend.oracle.price_transport import Peers
 from backend.oracle.price_view import PriceView
 from backend.pricing import FeedSettings as EngineSettings
 from backend.pricing import PriceBounds, PriceError
+from backend.pricing.learned_opinion import LearnedPolicy
 from backend.pricing.opinion import Opinion, OpinionSettings
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class PriceNode:
     Args:
         view: what this node knows
         peers: the other nodes
+        policy: the learned agent, asked before the closed form
         opinion_of: forms the price, if not the view's own (tests and benchmarks)
     """
 
@@ -101,6 +103,7 @@ class PriceNode:
         settings: PriceSettings,
         *,
         bids: Bids = no_bids,
+        policy: LearnedPolicy | None = None,
         now: Callable[[], float] = time.time,
         opinion_of: Callable[[int], int] | None = None,
     ) -> None:
@@ -109,6 +112,8 @@ class PriceNode:
         self._view = view
         self._settings = settings
         self._bids = bids
+        self._policy = policy
+        self._objection: str | None = None
         self._now = now
         self._opinion_of = opinion_of
         self._peers = Peers(peers)
@@ -207,7 +212,10 @@ class PriceNode:
         opinion, price = self._form(number, state)
         own = None if price is None else signing.observe(number, price, int(now))
         rules = self._rules(state)
-        current = PriceRound(signing.me, number, rules, signing, own)
+        # It computes both prices itself; nodes that go by the closed form alone are right, too.
+        learned = None if opinion is None else opinion.learned
+        also = () if learned is None else (learned.closed_form,)
+        current = PriceRound(signing.me, number, rules, signing, own, also_right=also)
         self._report(number, signing, own, opinion, rules.leader(number, 0))
         self._round = current
         self._send(current.begin(now))
@@ -224,11 +232,20 @@ class PriceNode:
             mine.base, mine.grid_import, mine.grid_export, mine.stability_permille, bounds
         )
         try:
-            opinion = self._view.opinion(settings, self._bids())
+            opinion = self._view.opinion(settings, self._bids(), self._policy)
         except PriceError as error:
             log.warning("price: no price follows from what is seen: %s", error)
             return None, None
+        self._tell_objection(opinion)
         return opinion, None if opinion is None else opinion.price
+
+    def _tell_objection(self, opinion: Opinion | None) -> None:
+        """Says once why the closed form speaks although the agent is asked."""
+        learned = None if opinion is None else opinion.learned
+        objection = None if learned is None or learned.price is not None else learned.reason
+        if objection is not None and objection != self._objection:
+            log.warning("price: the closed form, as the learned agent may not: %s", objection)
+        self._objection = objection
 
     # ---- the chain -----------------------------------------------------------------------------
 

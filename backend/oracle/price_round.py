@@ -116,10 +116,18 @@ class PriceRound:
     Args:
         me: this node's index.
         own: its price; None if it cannot tell one, then it votes without.
+        also_right: other prices that it finds right by what it knows, though it states its own.
     """
 
     def __init__(
-        self, me: int, round_id: int, rules: RoundRules, crypto: Crypto, own: Observed | None
+        self,
+        me: int,
+        round_id: int,
+        rules: RoundRules,
+        crypto: Crypto,
+        own: Observed | None,
+        *,
+        also_right: Sequence[int] = (),
     ) -> None:
         self.me = me
         self.round_id = round_id
@@ -128,6 +136,7 @@ class PriceRound:
         self.decided: Decided | None = None
         self._crypto = crypto
         self._own = own
+        self._also_right = tuple(also_right)
         self._entered = True
         self._begun = 0.0
         self._view_since = 0.0
@@ -355,10 +364,12 @@ class PriceRound:
     def _is_near(self, observations: Sequence[Observed]) -> bool:
         if self._own is None:
             return True
-        own = self._own.price_micro_inr_per_kwh
         prices = sorted(seen.price_micro_inr_per_kwh for seen in observations)
-        off = abs(prices[len(prices) // 2] - own)
-        return off * 1_000_000 <= own * self.rules.tolerance_ppm
+        median, tolerance = prices[len(prices) // 2], self.rules.tolerance_ppm
+        return any(
+            abs(median - right) * 1_000_000 <= right * tolerance
+            for right in (self._own.price_micro_inr_per_kwh, *self._also_right)
+        )
 
     def _usable(self, now: float) -> tuple[Observed, ...]:
         """The observations the contract would take now, ascending."""

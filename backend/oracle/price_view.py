@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from backend.oracle.registers import Flows
 from backend.pricing import DemandEstimator, DemandModel, EstimatorSettings, PriceError
+from backend.pricing.learned_opinion import LearnedPolicy
 from backend.pricing.opinion import (
     Opinion,
     OpinionSettings,
@@ -24,6 +25,8 @@ from backend.pricing.opinion import (
 
 RECENT_PRICES = 40
 """Prices in force that p_avg is the mean of: ten minutes of rounds of 15 s."""
+DAY_SLOTS = 96
+"""A day's average forgets a price over so many slots, as the learned agent was taught."""
 _SECONDS_PER_HOUR = 3600
 
 
@@ -85,6 +88,8 @@ class PriceView:
         self._charges: dict[int, int] = {}
         self._estimator: DemandEstimator | None = None
         self._recent: deque[int] = deque(maxlen=RECENT_PRICES)
+        self._slot_price: int | None = None
+        self._day_average: int | None = None
         text = memory.recall(self._NAME)
         if text is not None:
             self._restore(json.loads(text))
@@ -102,6 +107,7 @@ class PriceView:
                     slot, flows, self._slot, self._flows, self._slot_metered_s
                 )
                 self._learn(self._power.demand_w)
+                self._note_slot_price(slot - self._slot)
             self._slot, self._flows = slot, flows
             self._keep()
 
@@ -118,9 +124,16 @@ class PriceView:
     # ---- what it thinks ------------------------------------------------------------------------
 
     def opinion(
-        self, settings: OpinionSettings, bid_micro_inr_per_kwh: int | None
+        self,
+        settings: OpinionSettings,
+        bid_micro_inr_per_kwh: int | None,
+        policy: LearnedPolicy | None = None,
     ) -> Opinion | None:
-        """Its price; None before it has seen two slots with demand, and a price."""
+        """Its price; None before it has seen two slots with demand, and a price.
+
+        Args:
+            policy: the learned agent, which speaks instead of the closed form where it may.
+        """
         with self._lock:
             if self._estimator is None and self._power is not None:
                 self._learn(self._power.demand_w)  # no price was known when it was measured
@@ -135,9 +148,33 @@ class PriceView:
                 bid_micro_inr_per_kwh=bid_micro_inr_per_kwh,
                 average_micro_inr_per_kwh=sum(self._recent) // len(self._recent),
             )
-            return form_price(inputs, self._estimator.model(), settings)
+            opinion = form_price(inputs, self._estimator.model(), settings)
+            if policy is None:
+                return opinion
+            if self._slot_price is None or self._day_average is None:
+                self._note_slot_price(1)  # the price came after the slots
+            assert self._slot_price is not None
+            assert self._day_average is not None
+            return policy.form(
+                opinion,
+                settings,
+                slot=self._slot + 1,
+                price_before=self._slot_price,
+                day_average=self._day_average,
+            )
 
     # ---- parts ---------------------------------------------------------------------------------
+
+    def _note_slot_price(self, slots_passed: int) -> None:
+        """The price in force at the end of a slot: nodes that check it at about the same time, as
+        they do, go on from the same one."""
+        if not self._recent:
+            return
+        price = self._recent[-1]
+        average = price if self._day_average is None else self._day_average
+        for _ in range(min(slots_passed, DAY_SLOTS)):
+            average += (price - average) // DAY_SLOTS
+        self._slot_price, self._day_average = price, average
 
     def _learn(self, demand_w: int) -> None:
         if not self._recent or demand_w == 0:
@@ -157,6 +194,8 @@ class PriceView:
             "totals": [hex(self._flows.lo), hex(self._flows.hi)],
             "power": None if power is None else [power.slot, power.demand_w, power.renewable_w],
             "recent": list(self._recent),
+            "slot_price": self._slot_price,
+            "day_average": self._day_average,
             "charges": list(self._charges.items()),
             "estimator": None if made is None else _estimator_document(made),
         }
@@ -169,6 +208,8 @@ class PriceView:
             self._power = SlotPower(*document["power"])
         self._recent.extend(document["recent"])
         self._charges = dict(document["charges"])
+        self._slot_price = document.get("slot_price")
+        self._day_average = document.get("day_average")
         if document["estimator"] is not None:
             self._estimator = _estimator_from(document["estimator"])
 

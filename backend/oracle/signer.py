@@ -24,6 +24,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +50,7 @@ from backend.oracle.price_transport import PATH, SIGNER_HEADER
 from backend.oracle.price_view import PriceView
 from backend.oracle.proposal import ProposalError, SlotProposal
 from backend.oracle.signed_state import SignedState
+from backend.pricing.learned_opinion import JudgedAgent, LearnedPolicy
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +226,18 @@ def build_parts(
         return node, None
     peers = [url for url in settings.signer_urls if not _is_own(url, address)]
     bids = StandingBids(chain)
-    return node, PriceNode(account, chain, view, peers, price_settings(settings), bids=bids)
+    policy = learned_policy(settings, slot_s, chain_id)
+    formed = price_settings(settings)
+    return node, PriceNode(account, chain, view, peers, formed, bids=bids, policy=policy)
+
+
+def learned_policy(settings: Settings, slot_s: int, chain_id: int) -> LearnedPolicy | None:
+    """The learned agent that ships, if the settings ask for it."""
+    if settings.price_policy != "agent":
+        return None
+    text = files("backend.pricing").joinpath("price_agent.json").read_text()
+    metered_s = slot_s * settings.time_scale_on(chain_id, slot_s)
+    return LearnedPolicy(JudgedAgent.from_json(text), slot_s, metered_s, settings.price_midnight)
 
 
 def price_settings(settings: Settings) -> PriceSettings:

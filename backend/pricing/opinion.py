@@ -87,6 +87,25 @@ class PriceInputs:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """What a learned agent had to say where a node asked one, micro-rupees per kWh.
+
+    Attributes:
+        reason: why it may speak, or why it may not and the closed form does.
+        closed_form: the closed form's price, within the bounds.
+        price: the agent's; None if it may not speak.
+        price_before: from which it moved.
+        seen: what its network saw, each around -1..1.
+    """
+
+    reason: str
+    closed_form: int
+    price: int | None
+    price_before: int | None
+    seen: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opinion:
     """A price and its terms, micro-rupees per kWh; the demand model's in mW and mW per rupee.
 
@@ -96,7 +115,8 @@ class Opinion:
         gamma_milliwatt_per_inr: weight of stability.
         net_demand: how homes answer to the price, less the sun.
         unbounded: the best price before the tariff's bounds.
-        price: within them.
+        price: within them; the learned agent's where it spoke.
+        learned: the agent's part; None where the node asks none.
     """
 
     inputs: PriceInputs
@@ -107,6 +127,7 @@ class Opinion:
     gamma_milliwatt_per_inr: int
     unbounded: int
     price: int
+    learned: Learned | None = None
 
 
 def form_price(inputs: PriceInputs, demand: DemandModel, settings: OpinionSettings) -> Opinion:

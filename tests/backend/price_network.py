@@ -170,6 +170,7 @@ class Run:
     dead: frozenset[int] = frozenset()
     round_id: int = 0
     seed: int = 0
+    also_right: dict[int, int] = field(default_factory=dict)
     late_s: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -223,7 +224,10 @@ class Run:
         own = None if price is None else self.own[node].observe(self.round_id, price, int(clock))
         if own is not None and node in self.honest:
             self.stated[node] = own
-        machine = PriceRound(node, self.round_id, self.rules, self.own[node], own)
+        also = (self.also_right[node],) if node in self.also_right else ()
+        machine = PriceRound(
+            node, self.round_id, self.rules, self.own[node], own, also_right=also
+        )
         self.machines[node] = machine
         return machine
 

@@ -94,7 +94,31 @@ def test_a_round_is_in_force_and_explained(world: World, feed: Feed) -> None:
         "best_micro_inr_per_kwh": 6_500_000,
         "local_micro_inr_per_kwh": 6_040_000,
         "clamped": False,
+        "formed_by": "closed_form",
+        "learned": None,
     }
+
+
+def test_the_policy_that_formed_the_price_is_shown(world: World, feed: Feed) -> None:
+    now = world.anvil.now() + 1
+    number = now // ROUND_S
+    feed.nodes.decide(number, now, (6 * RUPEE, 6 * RUPEE, 6 * RUPEE))
+    spoke = {"reason": "admitted", "closed_form": 6_500_000, "price": 6 * RUPEE,
+             "price_before": 5_900_000, "seen": [0.1]}  # fmt: skip
+    silent = {**spoke, "reason": "no battery's charge is known", "price": None}
+    for answer, learned in zip(feed.nodes.answers, (spoke, silent), strict=False):
+        answer["terms"]["learned"] = learned
+    collector(feed.store, feed.chain, feed.nodes, ROUND_S, now).step()
+    found = world.get(f"/api/prices/{number}")
+    first, second = (opinion_of(found, feed.nodes.members[i])["terms"] for i in (0, 1))
+    assert (first["formed_by"], second["formed_by"]) == ("agent", "closed_form")
+    assert first["learned"] == {
+        "reason": "admitted",
+        "price_micro_inr_per_kwh": 6 * RUPEE,
+        "price_before_micro_inr_per_kwh": 5_900_000,
+        "closed_form_micro_inr_per_kwh": 6_500_000,
+    }
+    assert second["learned"]["price_micro_inr_per_kwh"] is None
 
 
 def test_the_breaker_is_seen(world: World, feed: Feed) -> None:

@@ -1,4 +1,5 @@
-"""Four oracle nodes as real processes agree on prices; one is killed, one lies."""
+"""Four oracle nodes as real processes, by the learned agent, agree on prices; one is killed, one
+lies."""
 
 from __future__ import annotations
 
@@ -28,12 +29,12 @@ from local_chain import (
     send,
     transact,
 )
-from oracle_kit import METERS, SLOT, Proposer, key_of
+from oracle_kit import METERS, SLOT, Proposer, frame, key_of
 
 from backend.chain.accounts import save_account
 from backend.chain.context import ChainContext
 from backend.chain.contracts import Contract
-from backend.oracle.digests import slot_digest
+from backend.oracle.digests import BatteryReport, battery_digest, slot_digest
 from backend.oracle.domains import read_domains
 from backend.oracle.prices import PriceCollector
 from backend.oracle.quorum import QuorumClient
@@ -87,6 +88,8 @@ class Nodes:
             "OHMSTEAD_SIGNER_URLS": ",".join(self.urls),
             "OHMSTEAD_PRICE_ROUND_S": str(ROUND_S),
             "OHMSTEAD_PRICE_PATIENCE_S": "0.8",
+            "OHMSTEAD_PRICE_POLICY": "agent",
+            "OHMSTEAD_PRICE_MIDNIGHT": "0",
             "PYTHONPATH": str(ROOT),
         }
         lying = ["tests/backend/lying_signer.py"]
@@ -157,6 +160,17 @@ def sign_two_slots(chain: ChainContext, client: QuorumClient) -> None:
         assert len(client.sign_slot(proposal, digest, every)) == NODES
 
 
+def sign_charge(chain: ChainContext, client: QuorumClient, soc_bps: int) -> None:
+    """Each node checks the battery's charge."""
+    quorum, domain = chain.views.quorum(), read_domains(chain.rpc, chain.contracts).priority
+    at = int(time.time())
+    report = BatteryReport(3, soc_bps, at)
+    digest = battery_digest(domain, report, quorum.epoch)
+    every = type(quorum)(quorum.epoch, NODES, quorum.signers)
+    evidence = [frame(3, at, 0, 0, 0, 0, 0, 0, soc=soc_bps)]
+    assert len(client.sign_battery(report, evidence, digest, every)) == NODES
+
+
 @pytest.mark.slow
 def test_prices_go_on_with_one_node_killed_and_one_that_lies(
     chain: ChainContext, nodes: Nodes, store: Store
@@ -171,6 +185,7 @@ def test_prices_go_on_with_one_node_killed_and_one_that_lies(
             lambda: all(state.up for state in client.look()) or None, nodes, "nodes are not up"
         )
         sign_two_slots(chain, client)
+        sign_charge(chain, client, 6_000)
         feed = chain.clients.feed
         assert feed is not None
         first = eventually(sender.next_round, nodes, "no price was agreed")
@@ -207,6 +222,10 @@ def test_prices_go_on_with_one_node_killed_and_one_that_lies(
         # 1 200 Wh in a slot of 15 s that stands for a quarter of an hour.
         assert terms["inputs"]["demand_w"] == 4_800
         assert terms["inputs"]["renewable_w"] == 1_200
+        # The agent was admitted and knows such slots, so it speaks, and says by what right.
+        assert terms["inputs"]["soc_bps"] == 6_000
+        assert terms["learned"]["price"] == terms["price"]
+        assert "held-out days" in terms["learned"]["reason"]
     finally:
         client.close()
 

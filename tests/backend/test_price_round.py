@@ -301,3 +301,58 @@ def test_a_hundred_rounds_with_liars_of_every_kind() -> None:
         run = Run(made, prices, net, liars, round_id=dice.randint(0, 900), seed=seed).run(55.0)
         assert_sound(run)
         assert set(run.decided_at) == set(run.honest), seed
+
+
+# ---- nodes with different policies
+
+
+def mixed(agents: int, agents_price: int, closed_price: int, seed: int = 0) -> Run:
+    """Four honest nodes; the first few go by the learned agent and know the closed form's price."""
+    prices: dict[int, int | None] = {
+        i: agents_price if i < agents else closed_price for i in range(4)
+    }
+    also = dict.fromkeys(range(agents), closed_price)
+    made = rules(tolerance_ppm=100_000)
+    return Run(made, prices, also_right=also, seed=seed, round_id=seed * LEADER_ROUNDS).run(30.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 4), NEAR, st.integers(-8, 8), st.integers(0, 7))
+def test_policies_within_the_tolerance_agree_in_any_mixture(
+    agents: int, closed: int, percent: int, seed: int
+) -> None:
+    run = mixed(agents, closed * (100 + percent) // 100, closed, seed)
+    assert len(run.decided_at) == 4
+    assert_sound(run)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("agents", "agents_price", "closed_price"),
+    [
+        (1, 9 * RUPEE, 6 * RUPEE),
+        (1, 4 * RUPEE, 6 * RUPEE),
+        (2, 4 * RUPEE, 6 * RUPEE),  # the upper median is the closed form's, right for all
+        (3, 9 * RUPEE, 6 * RUPEE),
+        (3, 4 * RUPEE, 6 * RUPEE),
+    ],
+)
+def test_an_agents_node_accepts_the_closed_form_that_it_computes_too(
+    agents: int, agents_price: int, closed_price: int, seed: int
+) -> None:
+    run = mixed(agents, agents_price, closed_price, seed)
+    assert len(run.decided_at) >= 3
+    assert_sound(run)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("agents_price", [4 * RUPEE, 9 * RUPEE])
+def test_half_and_half_agree_once_a_node_leads_that_the_others_can_follow(
+    agents_price: int, seed: int
+) -> None:
+    """A closed-form node accepts no price far from its own, but as the leader it proposes what was
+    stated: with the two others whose median that is, three bind."""
+    run = mixed(2, agents_price, 6 * RUPEE, seed)
+    assert len(run.decided_at) == 4
+    assert run.median() in (agents_price, 6 * RUPEE)
+    assert max(run.machines[i].view for i in range(4)) <= 3

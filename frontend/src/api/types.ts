@@ -70,6 +70,16 @@ export interface PriceHistory extends Price {
   history: { buy_micro_inr_per_kwh: number; sell_micro_inr_per_kwh: number; at: number; round: number | null }[];
 }
 
+/** What the learned agent had to say where a node asked it. */
+export interface LearnedTerms {
+  /** What it was admitted by, or why it may not speak. */
+  reason: string;
+  /** Null: it may not speak, and the closed form did. */
+  price_micro_inr_per_kwh: number | null;
+  price_before_micro_inr_per_kwh: number | null;
+  closed_form_micro_inr_per_kwh: number;
+}
+
 /** What a node's price follows from, by its own word. */
 export interface PriceTerms {
   demand_w: number;
@@ -85,6 +95,8 @@ export interface PriceTerms {
   best_micro_inr_per_kwh: number;
   local_micro_inr_per_kwh: number;
   clamped: boolean;
+  formed_by: "closed_form" | "agent";
+  learned: LearnedTerms | null;
 }
 
 export interface PriceOpinion {

@@ -58,6 +58,7 @@ describe("a price's reasons", () => {
     demand_w: 6_400, renewable_w: 2_100, soc_bp: 7_000, bid_micro_inr_per_kwh: null, average_micro_inr_per_kwh: 6_000_000, cost_micro_inr_per_kwh: 4_000_000,
     alpha_milliwatt: 1, beta_milliwatt_per_inr: 1, gamma_milliwatt_per_inr: 1, net_alpha_milliwatt: 1,
     best_micro_inr_per_kwh: 6_250_000, local_micro_inr_per_kwh: 6_100_000, clamped: false,
+    formed_by: "closed_form", learned: null,
   };
   const opinion = { signer: "0x1", price_micro_inr_per_kwh: 6_250_000, observed_at: 1, counted: true, terms } as const;
   const round: PriceRound = {
@@ -80,6 +81,13 @@ describe("a price's reasons", () => {
     expect(text).toContain("its bound holds");
     expect(text).toContain("One leader was silent");
     expect(text).toContain("held it at Rs 6.12");
+  });
+
+  it("say which policy formed the price where the agent was asked", () => {
+    const learned = { reason: "admitted on 182 held-out days", price_micro_inr_per_kwh: 6_100_000, price_before_micro_inr_per_kwh: 6_000_000, closed_form_micro_inr_per_kwh: 6_250_000 };
+    const by = (terms_: object) => reasonsOf({ ...round, opinions: [{ ...opinion, terms: { ...terms, ...terms_ } }] }).join(" ");
+    expect(by({ formed_by: "agent", learned })).toContain("the learned agent moved the price from Rs 6.00 to Rs 6.10, and this was stated. It may: admitted on 182 held-out days.");
+    expect(by({ learned: { ...learned, reason: "no battery's charge is known", price_micro_inr_per_kwh: null } })).toContain("may not speak: no battery's charge is known.");
   });
 
   it("do without what nobody told", () => {

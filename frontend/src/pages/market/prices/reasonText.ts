@@ -24,7 +24,17 @@ function termSentences(terms: PriceTerms): string[] {
     `The nodes saw ${formatPower(terms.demand_w)} drawn and ${formatPower(terms.renewable_w)} of sun${battery}.`,
     `Supplying a kWh costs ${formatPrice(terms.cost_micro_inr_per_kwh)}; the average price lately was ${formatPrice(terms.average_micro_inr_per_kwh)}.`,
     `With how demand answers to price, the best one is ${formatPrice(terms.best_micro_inr_per_kwh)}${bound}.`,
+    ...learnedSentences(terms),
   ];
+}
+
+/** Which policy formed the price, where there were two to choose from. */
+function learnedSentences({ learned }: PriceTerms): string[] {
+  if (learned === null) return [];
+  const { price_micro_inr_per_kwh: price, price_before_micro_inr_per_kwh: before, reason } = learned;
+  if (price === null) return [`That is the closed form's price. The learned agent was asked and may not speak: ${reason}.`];
+  const from = before === null ? "" : ` from ${formatPrice(before)}`;
+  return [`That is the closed form's price; the learned agent moved the price${from} to ${formatPrice(price)}, and this was stated. It may: ${reason}.`];
 }
 
 function medianSentences(round: PriceRound, counted: number): string[] {
