@@ -8,7 +8,6 @@ import machine
 
 from devices.esp32 import ccm, settings, usb
 
-RELAY_PINS = (25, 13, 26, 27)
 _ADC_PIN = 34
 _JUMPER_PIN = 4
 _METER_TX, _METER_RX = 17, 16
@@ -94,7 +93,7 @@ class Board:
         level = closed ^ active_low
         found = self._pins.get(pin)
         if found is None:
-            self._pins[pin] = machine.Pin(RELAY_PINS[pin], machine.Pin.OUT, value=level)
+            self._pins[pin] = machine.Pin(settings.RELAY_PINS[pin], machine.Pin.OUT, value=level)
         elif found.value() != level:
             found.value(level)
 

@@ -7,7 +7,7 @@ is repeated as the same bytes until the gateway has said what became of it.
 from devices.esp32 import frame
 
 _KEYFRAME_EVERY = 16
-_READING = 0  # kind of an entry that is encoded as KEYFRAME or DELTA when it is sent
+_READING = -1  # kind of an entry that is encoded as KEYFRAME or DELTA when it is sent
 
 
 class Outbox:

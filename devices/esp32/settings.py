@@ -34,6 +34,7 @@ LIMITS = {
     "adc_mv": (-500, 500, 0),  # calibration of the battery's divider
 }
 
+RELAY_PINS = (25, 13, 26, 27)  # V0..V3
 KEY_SIZE = 32
 SECRET_SIZE = 16
 

@@ -220,3 +220,11 @@ def test_loss_repetition_and_disorder_never_cost_energy(
         if not len(box):
             break
     assert gateway.booked == values(wh)
+
+
+def test_a_message_of_the_mesh_is_no_reading() -> None:
+    outbox = Outbox(4, KEY, 1, 8)
+    outbox.put(frame.MESH, 7, frame.put_mesh(2, b"neighbours"))
+    (data,) = outbox.batch(4)
+    assert frame.decode(data, False)[0] == frame.MESH
+    assert frame.decode(data, False)[5] == (2, b"neighbours")

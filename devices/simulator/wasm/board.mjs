@@ -28,6 +28,11 @@ const { values: options } = parseArgs({
   },
 });
 
+process.on("uncaughtException", (error) => {
+  console.error(`board ${options.name}: ${error.message}`); // not the interpreter's source, of which a line is all
+  process.exit(1);
+});
+
 const pins = new Map();
 const air = [];
 const storage = loadStorage();
@@ -110,7 +115,7 @@ const said = {
 
 const socket = connect({ host: "127.0.0.1", port: Number(options.host), noDelay: true });
 socket.on("error", () => process.exit(1));
-socket.on("close", () => process.exit(0));
+socket.on("close", () => process.exit());
 tell({ name: options.name });
 
 let partial = "";
