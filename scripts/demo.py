@@ -88,6 +88,7 @@ class Demo:
         self.display.step("signers", f"{SIGNERS} oracle nodes, 3 must agree")
         self._await(lambda: self._get("/api/health") is not None, service, "the service")
         self.display.step("service", f"answers on {where.page}")
+        self._start_charging()
         self._start_neighbourhood()
         residents = self._python("households", "scripts.residents")
         residents.start()
@@ -103,6 +104,7 @@ class Demo:
             "page": where.page,
             "home": str(where.home),
             "chain": self.chain_url,
+            "charging": where.charging,
             "control": f"http://127.0.0.1:{where.control_port}",
             "signers": [f"http://127.0.0.1:{port}" for port in self._signer_ports],
             "children": {child.name: child.pid for child in self.children},
@@ -174,12 +176,19 @@ class Demo:
         codes = [rpc(self.chain_url, "eth_getCode", a, "latest") for a in (registry, market)]
         return all(code != "0x" for code in codes) and ready.get("registry") == registry
 
+    def _start_charging(self) -> None:
+        charging = self._python("charging", "backend.charging")
+        charging.start()
+        self.children.append(charging)
+        self.display.step("charging", f"charge points connect to {self.where.charging}/ocpp/")
+
     def _start_neighbourhood(self) -> None:
         where = self.where
         neighbourhood = self._python(
             "neighbourhood", "devices.simulator",
             "--home", str(where.home / "devices"), "--gateway", f"http://127.0.0.1:{where.page_port}",
             "--slot-seconds", str(where.slot_seconds), "--control", str(where.control_port),
+            "--charging", where.charging,
         )  # fmt: skip
         neighbourhood.start()
         self.children.append(neighbourhood)
@@ -282,6 +291,10 @@ class Demo:
         return {
             "OHMSTEAD_PORT": str(where.page_port),
             "OHMSTEAD_RPC_URL": self.chain_url,
+            "OHMSTEAD_CHARGING_PORT": str(where.charging_port),
+            "OHMSTEAD_CHARGING_SAMPLE_S": os.environ.get(
+                "OHMSTEAD_CHARGING_SAMPLE_S", str(max(1, where.slot_seconds // 3))
+            ),
             "OHMSTEAD_SLOT_SECONDS": str(where.slot_seconds),
             "OHMSTEAD_SERIAL_PORTS": ",".join(self._serial_ports()),
             "OHMSTEAD_SIGNER_URLS": ",".join(f"http://127.0.0.1:{p}" for p in self._signer_ports),

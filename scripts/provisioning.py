@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from eth_account import Account
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
@@ -23,9 +25,11 @@ from backend.chain.deployment import load_for_chain
 from backend.chain.rpc import RpcClient, number
 from backend.chain.types import BillingMode
 from backend.chain.views import ChainViews
+from backend.charging import credentials
+from backend.charging.linking import Link
 from backend.config import Settings
 from backend.oracle.sum_tree import EntityKind
-from backend.telemetry import nodes
+from backend.telemetry import charging, nodes
 from backend.telemetry.store import open_store
 from devices.simulator.plan import Node, Plan, load_plan
 from scripts import development
@@ -91,6 +95,7 @@ def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]
         joined = sum(chain.move_in(meter, mode, codes) for meter, mode in _HOUSEHOLDS.items())
         say(f"{len(_HOUSEHOLDS)} demo households hold their meters ({joined} joined now)")
         _write_demo_wallets(settings)
+        _link_tokens(settings, chain_id, plan)
     mark_provisioned(settings, chain)
 
 
@@ -104,6 +109,7 @@ def provision_plan(
     """Keys, store and chain of a plan's nodes: the chain, the operator's wallet, calls sent."""
     keys = _node_keys(settings, plan)
     _fill_store(settings, plan)
+    _admit_chargers(settings, plan)
     say(f"{len(keys)} nodes have keys and are known to the gateway")
     chain = Chain.connect(settings, chain_id)
     wallet = chain.wallet(operator)
@@ -164,6 +170,55 @@ def _fill_store(settings: Settings, plan: Plan) -> None:
                     for node in plan.nodes
                 ],
             )  # fmt: skip
+    finally:
+        store.close()
+
+
+def _admit_chargers(settings: Settings, plan: Plan) -> None:
+    """The charge points' passwords, made once, and what the charging service is to know of them."""
+    known = settings.keys_dir / "chargers.json"
+    for charger in plan.chargers:
+        file = settings.home / "devices" / f"charger-{charger.name}.key"
+        if not file.exists():
+            write_secret(file, credentials.new_password() + "\n")
+        credentials.keep(known, {charger.name: file.read_text().strip()})
+    labels = {node.id: node.label for node in plan.nodes}
+    store = open_store(settings.store_url)
+    try:
+        with store.write() as connection:
+            charging.register(
+                connection,
+                [
+                    charging.Registered(
+                        charger.name, charger.node, labels[charger.node], charger.max_charge_w,
+                        charger.max_discharge_w, open_to_all=charger.open_to_all,
+                    )
+                    for charger in plan.chargers
+                ],
+            )  # fmt: skip
+    finally:
+        store.close()
+
+
+def _link_tokens(settings: Settings, chain_id: int, plan: Plan) -> None:
+    """The demo cars' tokens, for which their households' development accounts answer."""
+    now = int(time.time())
+    store = open_store(settings.store_url)
+    try:
+        with store.write() as connection:
+            for car in plan.cars:
+                if charging.token(connection, car.token) is not None:
+                    continue
+                owner = household_account(car.owner)
+                link = Link(car.token, owner.address, 0, chain_id, now)
+                signed = Account.sign_message(encode_defunct(text=link.text), owner.private_key)
+                evidence = {"text": link.text, "signature": signed.signature.hex()}
+                charging.put_token(
+                    connection,
+                    charging.IdToken(
+                        car.token, owner.address, None, car.name, False, None, now, evidence
+                    ),
+                )
     finally:
         store.close()
 

@@ -57,6 +57,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--battery", choices=("bank", "demonstration"), default="bank",
         help="the bank, or the tabletop cell that loses a percent a second and outlet")  # fmt: skip
     add("--near-control", help="control port of the neighbourhood that is our main grid")
+    add("--charging", help="URL of the charging service, such as ws://127.0.0.1:9016")
+    add("--charging-ca", type=Path, help="PEM certificate that vouches for a wss charging service")
     add("--control", type=int, help="loopback port to look and interfere")
     return parser.parse_args(arguments)
 
@@ -74,6 +76,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         nodes=options.nodes,
         demonstration=options.battery == "demonstration",
         near_control=options.near_control,
+        charging=options.charging,
+        charging_ca=options.charging_ca,
     )
 
 

@@ -17,6 +17,7 @@ from devices.esp32.node import Node as Firmware
 from devices.esp32.relay import Relay
 from devices.simulator import plan as plans
 from devices.simulator.battery import DemonstrationCell
+from devices.simulator.charging.fleet import Fleet
 from devices.simulator.links import HttpLink, ImpairedLink, Impairments, Link
 from devices.simulator.memory import Memory
 from devices.simulator.meter import Heartbeat, Meter, Timing
@@ -55,6 +56,9 @@ class Settings:
         demonstration: the tabletop battery in place of the bank.
         near_control: control port of the neighbourhood that is this one's main grid; None: the
             grid is nobody's in particular.
+        charging: URL of the charging service, such as ws://127.0.0.1:9016; None: charge points
+            have nobody to ask and serve whoever plugs in.
+        charging_ca: certificate of who vouches for the charging service, where that is wss.
     """
 
     home: Path
@@ -67,6 +71,8 @@ class Settings:
     nodes: frozenset[int] | None = None
     demonstration: bool = False
     near_control: str | None = None
+    charging: str | None = None
+    charging_ca: Path | None = None
 
 
 def read_key(home: Path, node_id: int) -> bytes:
@@ -107,6 +113,8 @@ class Neighbourhood:
             self.world.cell = DemonstrationCell()
         self._recall()
         self._build()
+        running = [charger for charger in plan.chargers if charger.node in self.meters]
+        self.fleet = Fleet(running, plan.cars, self.world, settings, session)
 
     @property
     def factor(self) -> float:
@@ -125,8 +133,11 @@ class Neighbourhood:
                     tasks.create_task(self._mirror(self.settings.near_control))
                 for meter in self.meters.values():
                     tasks.create_task(meter.run())
+                for charger in self.fleet.chargers.values():
+                    tasks.create_task(charger.run())
         finally:
             self._save()
+            self.fleet.save()
             for meter in self.meters.values():
                 meter.save()
             for line in self._serial:
@@ -243,8 +254,10 @@ class Neighbourhood:
             last = now
             if self.world.tie_w and now > self._tie_until:
                 self.world.tie_w = 0
+            self.world.rtc_ms = int(time.time() * 1000)
             while carried >= 1:
                 dt_ms = min(int(carried), longest_ms)
+                self.fleet.step()
                 self.world.step(dt_ms)
                 carried -= dt_ms
                 self._heartbeat.beat()
@@ -283,6 +296,7 @@ class Neighbourhood:
             await asyncio.sleep(_SAVE_EVERY_S)
             if draft := self._memory.changed(self._state()):
                 await asyncio.to_thread(self._memory.write, draft)
+            await self.fleet.keep()
 
     def _save(self) -> None:
         if draft := self._memory.changed(self._state()):

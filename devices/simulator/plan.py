@@ -51,7 +51,7 @@ class Node(_Part):
 
     id: NodeId
     label: str
-    kind: Literal["consumer", "prosumer", "der", "battery", "grid", "board"]
+    kind: Literal["consumer", "prosumer", "der", "battery", "grid", "board", "ev"]
     feeder: int
     max_power_w: Power = 0
     transport: Literal["http", "serial"] = "http"
@@ -113,6 +113,39 @@ class TiePlan(_Part):
     max_power_w: Annotated[int, Field(gt=0, le=10_000_000)]
 
 
+class ChargerPlan(_Part):
+    """A charge point: its OCPP identity, the node that is its meter, what it can do."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,20}$")]
+    node: NodeId
+    protocol: Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]
+    max_charge_w: Annotated[int, Field(gt=0, le=350_000)]
+    max_discharge_w: Annotated[int, Field(ge=0, le=350_000)] = 0
+    open_to_all: bool = False
+
+
+class CarPlan(_Part):
+    """A car, its driver's token and habits.
+
+    Attributes:
+        user: whose real sessions it follows (charging/NOTICE.md).
+        chargers: where it is plugged in, the first that is free.
+        here_until: it is plugged in at the first start, and leaves then.
+        owner: the node of the household whose car it is.
+    """
+
+    name: str
+    owner: NodeId
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{4,20}$")]
+    user: str
+    chargers: Annotated[tuple[str, ...], Field(min_length=1)]
+    capacity_wh: Annotated[int, Field(gt=0, le=200_000)]
+    soc_bp: BasisPoints
+    max_charge_w: Annotated[int, Field(gt=0, le=350_000)]
+    max_discharge_w: Annotated[int, Field(ge=0, le=350_000)] = 0
+    here_until: TimeOfDay | None = None
+
+
 class Feeder(_Part):
     """Lines of the radial feeder, `(from, to)`."""
 
@@ -127,6 +160,8 @@ class Plan(_Part):
     grid: GridPlan
     tie: TiePlan | None = None
     nodes: Annotated[tuple[Node, ...], Field(alias="node")]
+    chargers: Annotated[tuple[ChargerPlan, ...], Field(alias="charger")] = ()
+    cars: Annotated[tuple[CarPlan, ...], Field(alias="car")] = ()
     feeder: Feeder
 
     @model_validator(mode="after")
@@ -146,7 +181,22 @@ class Plan(_Part):
         for board, _ in contacts:
             if board not in ids:
                 raise ValueError(f"outlet.board: there is no node {board}")
+        self._check_charging()
         return self
+
+    def _check_charging(self) -> None:
+        metered = {charger.node for charger in self.chargers}
+        if metered != {node.id for node in self.nodes if node.kind == "ev"}:
+            raise ValueError("charger.node: each needs one node of kind ev, and each such node one")
+        if len(metered) != len(self.chargers):
+            raise ValueError("charger.node: two chargers share a meter")
+        names = {charger.name for charger in self.chargers}
+        if len(names) != len(self.chargers):
+            raise ValueError("charger.name: two chargers have one name")
+        for car in self.cars:
+            for name in car.chargers:
+                if name not in names:
+                    raise ValueError(f"car.chargers: there is no charger {name}")
 
     def node(self, node_id: int) -> Node:
         """The node of that id. Raises KeyError if there is none."""

@@ -7,7 +7,7 @@ that what is generated, stored and drawn balances exactly. The feeder is taken a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from devices.simulator.battery import Bank, DemonstrationCell, percentage
 from devices.simulator.dispatch import Limits, Supply, dispatch
@@ -54,6 +54,16 @@ class Flow:
         )  # fmt: skip
 
 
+class Socket(Protocol):
+    """What hangs behind a charge point's meter. Powers in W, positive into it."""
+
+    def wanted_w(self, now_ms: int, dt_ms: int) -> int:
+        """What it will draw for `dt_ms`, if there is voltage."""
+
+    def step(self, power_w: int, now_ms: int, dt_ms: int) -> None:
+        """This much flows for `dt_ms`."""
+
+
 @dataclass(slots=True)
 class World:
     """The physical state; `step` moves it on, meters read `flows`.
@@ -66,6 +76,8 @@ class World:
         energy_wms: what has flowed since the world began, by node and register.
         cell: the tabletop battery in place of the bank: it shows a charge but moves no energy.
         tie_w: what the neighbouring microgrid draws over the tie; negative: what it gives.
+        sockets: charge points, by their meters.
+        rtc_ms: the wall clock, by which charge points live.
     """
 
     plan: Plan
@@ -80,6 +92,8 @@ class World:
     energy_wms: dict[int, list[int]] = field(default_factory=dict)
     cell: DemonstrationCell | None = None
     tie_w: int = 0
+    sockets: dict[int, Socket] = field(default_factory=dict)
+    rtc_ms: int = 0
 
     def __post_init__(self) -> None:
         for node in self.plan.nodes:
@@ -107,6 +121,8 @@ class World:
             total = self.energy_wms[node_id]
             for lane, power_w in enumerate(flow.lanes()):
                 total[lane] += power_w * dt_ms
+        for node_id, socket in self.sockets.items():
+            socket.step(self.flows[node_id].into_node_w, self.rtc_ms, dt_ms)
         bank = self.flows[self.plan.battery.node]
         self.bank.step(bank.discharged - bank.charged, dt_ms)
         self.at_ms += dt_ms
@@ -163,8 +179,9 @@ class World:
             for node in self.plan.nodes
             if node.kind in ("consumer", "prosumer", "der")
         }
+        flows |= self._socket_flows(dt_ms)
         tie_w = self.tie_w if self.plan.tie else 0
-        deficit_w = tie_w + sum(flow.imported - flow.exported for flow in flows.values())
+        deficit_w = tie_w + sum(flow.into_node_w for flow in flows.values())
         supply = dispatch(deficit_w, self._limits(dt_ms))
         self.dark = supply.dark
         if supply.dark:
@@ -174,6 +191,13 @@ class World:
         if self.plan.tie:
             flows[self.plan.tie.node] = Flow(imported=max(0, -tie_w), exported=max(0, tie_w))
         return flows | self._supply_flows(supply)
+
+    def _socket_flows(self, dt_ms: int) -> dict[int, Flow]:
+        flows = {node.id: Flow() for node in self.plan.nodes if node.kind == "ev"}
+        for node_id, socket in self.sockets.items():
+            power_w = socket.wanted_w(self.rtc_ms, dt_ms)
+            flows[node_id] = Flow(charged=max(0, power_w), discharged=max(0, -power_w))
+        return flows
 
     def _supply_flows(self, supply: Supply) -> dict[int, Flow]:
         bank_w, grid_w = supply.bank_w, supply.grid_w
@@ -211,9 +235,20 @@ class World:
 
 
 def _curtailed(flows: dict[int, Flow], surplus_w: int) -> dict[int, Flow]:
-    """The flows with `surplus_w` less generation, from the nodes in order as far as they export."""
+    """The flows with `surplus_w` less: cars give less back, then the nodes in order generate less,
+    as far as they export."""
     reduced = {}
     for node_id, flow in flows.items():
+        if flow.discharged:
+            less_w = min(surplus_w, flow.discharged)
+            surplus_w -= less_w
+            reduced[node_id] = Flow(discharged=flow.discharged - less_w)
+    for node_id, flow in flows.items():
+        if node_id in reduced:
+            continue
+        if not flow.exported:
+            reduced[node_id] = flow
+            continue
         less_w = min(surplus_w, flow.exported)
         surplus_w -= less_w
         reduced[node_id] = Flow.behind_meter(flow.generated - less_w, flow.consumed)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
+CHARGING_PORT = 9016
 
 
 class SurroundingsError(RuntimeError):
@@ -28,6 +29,7 @@ class Surroundings:
         chain_url: an Ethereum node of the user's own, or None for the embedded one.
         chain_port: port of the embedded node.
         control_port: the simulated neighbourhood's controls.
+        charging_port: where charge points connect.
         slot_seconds: length of a slot on the wall clock, standing for 15 minutes.
         hamlet: the small microgrid next door runs, too.
     """
@@ -38,11 +40,13 @@ class Surroundings:
     chain_port: int
     control_port: int
     slot_seconds: int
+    charging_port: int
     hamlet: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Surroundings:
-        """Reads OHMSTEAD_HOME, _PORT, _RPC_URL, _CHAIN_PORT, _CONTROL_PORT, _SLOT_SECONDS, _HAMLET.
+        """Reads OHMSTEAD_HOME, _PORT, _RPC_URL, _CHAIN_PORT, _CONTROL_PORT, _CHARGING_PORT,
+        _SLOT_SECONDS, _HAMLET.
 
         Raises:
             SurroundingsError: a value is not what it should be.
@@ -55,6 +59,7 @@ class Surroundings:
             chain_port=_port(environment, "OHMSTEAD_CHAIN_PORT", 8545),
             control_port=_port(environment, "OHMSTEAD_CONTROL_PORT", 0) or free_port(),
             slot_seconds=_positive(environment, "OHMSTEAD_SLOT_SECONDS", 15),
+            charging_port=_port(environment, "OHMSTEAD_CHARGING_PORT", 0) or _usual_port(),
             hamlet=environment.get("OHMSTEAD_HAMLET") != "0",
         )
 
@@ -62,6 +67,11 @@ class Surroundings:
     def page(self) -> str:
         """The address to open in a browser."""
         return f"http://localhost:{self.page_port}"
+
+    @property
+    def charging(self) -> str:
+        """Where the simulated charge points connect."""
+        return f"ws://127.0.0.1:{self.charging_port}"
 
 
 def require_free(port: int, what: str, fix: str) -> None:
@@ -74,6 +84,15 @@ def require_free(port: int, what: str, fix: str) -> None:
             raise SurroundingsError(
                 f"port {port}, where {what} should listen, is in use: stop what uses it or {fix}"
             ) from error
+
+
+def _usual_port() -> int:
+    """The charging service's usual port, or another if somebody uses that."""
+    try:
+        require_free(CHARGING_PORT, "the charging service", "")
+    except SurroundingsError:
+        return free_port()
+    return CHARGING_PORT
 
 
 def free_port() -> int:

@@ -188,7 +188,7 @@ def test_the_operator_provisions_a_neighbourhood(sepolia: Sepolia) -> None:
     contracts = ContractSet(load_for_chain(sepolia.home / "deployments", CHAIN_ID))
     views = ChainViews(RpcClient(sepolia.url), contracts, Clients(contracts), 0.0)
     meters = views.meter_ids()
-    assert len(meters) == 16
+    assert len(meters) == 18
     assert len(views.switches()) == 12
     assert not any(meter.claimed for meter in views.meters(meters))
     codes = json.loads((sepolia.home / "claim-codes.json").read_text())
