@@ -156,9 +156,9 @@ screenshots: compile ## the pictures in docs/screenshots, from a running microgr
 	@node tests/e2e/screenshots.mjs
 
 .PHONY: nightly
-nightly: compile coverage ## what takes minutes: long fuzzing and invariants, soak tests, coverage
+nightly: compile coverage ## what takes minutes: ten times the fuzzing and examples, soak tests, coverage
 	@FOUNDRY_PROFILE=nightly forge test --fuzz-seed $$(od -An -N4 -tu4 /dev/urandom)
-	@$(PYTEST) -m nightly tests/backend tests/devices
+	@OHMSTEAD_NIGHT=1 $(PYTEST) -n 2 --dist loadfile -m 'nightly or not nightly' tests/backend tests/devices
 
 # ---- measures and checks -----------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unhurried import examples
 
 from backend.ingest import cobs as gateway_cobs
 from backend.ingest import frame as gateway
@@ -139,14 +140,14 @@ def both_outcomes(data: bytes, downlink: bool) -> tuple[Any, Any]:
     return ours, theirs
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.binary(max_size=260), st.booleans())
 def test_random_bytes_raise_nothing_but_frame_errors(data: bytes, downlink: bool) -> None:
     ours, theirs = both_outcomes(data, downlink)
     assert ours == theirs
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(st.integers(0, 15), st.binary(max_size=216), st.booleans())
 def test_random_payloads_mean_the_same_to_both(kind: int, payload: bytes, downlink: bool) -> None:
     data = bytes([0x4F, 0x10 | kind]) + bytes(15) + b"\x01" + payload + bytes(16)
@@ -154,7 +155,7 @@ def test_random_payloads_mean_the_same_to_both(kind: int, payload: bytes, downli
     assert ours == theirs
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.lists(st.one_of(st.binary(max_size=3), st.sampled_from([b"\x80", b"\x00", b"\x01"]))),
     st.integers(0, (1 << 16) - 1),

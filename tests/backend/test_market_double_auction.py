@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from market_books import books, greatest_welfare, without_own_crossings
-from unhurried import unhurried
+from unhurried import examples, unhurried
 
 from backend.market import (
     AuctionResult,
@@ -48,7 +48,7 @@ def filled(result: AuctionResult) -> dict[int, int]:
 # ---- what must hold for every book
 
 
-@settings(unhurried, max_examples=250)
+@settings(unhurried, max_examples=examples(250))
 @given(books(people=4), pricings)
 def test_welfare_is_the_greatest_there_is_without_self_trade(
     orders: list[Order], pricing: Pricing
@@ -57,7 +57,7 @@ def test_welfare_is_the_greatest_there_is_without_self_trade(
     assert cleared(orders, pricing).welfare_milli_micro_inr() == expected
 
 
-@settings(unhurried, max_examples=250)
+@settings(unhurried, max_examples=examples(250))
 @given(books(people=2), pricings)
 def test_welfare_is_the_greatest_where_one_person_dominates(
     orders: list[Order], pricing: Pricing
@@ -66,7 +66,7 @@ def test_welfare_is_the_greatest_where_one_person_dominates(
     assert cleared(orders, pricing).welfare_milli_micro_inr() == expected
 
 
-@settings(unhurried, max_examples=250)
+@settings(unhurried, max_examples=examples(250))
 @given(books(people=3), pricings)
 def test_trades_are_energy_between_two_people_within_both_limits(
     orders: list[Order], pricing: Pricing

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
-from unhurried import unhurried
+from unhurried import examples, unhurried
 
 from backend.market import (
     AuctionOutcome,
@@ -168,7 +168,7 @@ def test_every_bid_is_counted_or_refused(auction: tuple[list[Lot], list[SealedBi
     assert {award[0] for award in wins(result)} <= {b.bid_id for b in rest}
 
 
-@settings(unhurried, max_examples=300)
+@settings(unhurried, max_examples=examples(300))
 @given(auctions(), st.integers(0, 10), st.data())
 def test_second_price_makes_the_truth_the_best_bid(
     auction: tuple[list[Lot], list[SealedBid]], lie: int, data: st.DataObject

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from market_books import GRID, books, without_own_crossings
-from unhurried import unhurried
+from unhurried import examples, unhurried
 
 from backend.market import (
     Claim,
@@ -68,7 +68,7 @@ def with_fills(claim: Claim, **fills: int) -> Claim:
     )
 
 
-@settings(unhurried, max_examples=200)
+@settings(unhurried, max_examples=examples(200))
 @given(books())
 def test_what_the_call_auction_computes_holds(orders: list[Order]) -> None:
     taken = without_own_crossings(orders)
@@ -76,7 +76,7 @@ def test_what_the_call_auction_computes_holds(orders: list[Order]) -> None:
     verify(taken, claim, MarginRule.PRO_RATA, GRID)
 
 
-@settings(unhurried, max_examples=200)
+@settings(unhurried, max_examples=examples(200))
 @given(books())
 def test_what_the_double_auction_computes_holds(orders: list[Order]) -> None:
     taken = without_own_crossings(orders)
@@ -84,7 +84,7 @@ def test_what_the_double_auction_computes_holds(orders: list[Order]) -> None:
     verify(taken, claim_of(result), MarginRule.TIME_PRIORITY)
 
 
-@settings(unhurried, max_examples=400)
+@settings(unhurried, max_examples=examples(400))
 @given(books(max_orders=8), st.data())
 def test_any_other_claim_is_refused(orders: list[Order], data: st.DataObject) -> None:
     """One number changed anywhere: there is no second clearing that holds."""
@@ -112,7 +112,7 @@ def test_any_other_claim_is_refused(orders: list[Order], data: st.DataObject) ->
             verify(taken, lie, MarginRule.PRO_RATA, GRID)
 
 
-@settings(unhurried, max_examples=200)
+@settings(unhurried, max_examples=examples(200))
 @given(books(max_orders=6), st.data())
 def test_a_smaller_clearing_that_balances_is_refused(
     orders: list[Order], data: st.DataObject

@@ -21,6 +21,7 @@ from price_network import (
     rules,
     silent,
 )
+from unhurried import examples
 
 from backend.oracle.price_messages import (
     Decided,
@@ -50,7 +51,7 @@ def assert_sound(run: Run) -> None:
         assert len(observations) >= run.rules.observers
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(st.data(), st.sampled_from([1, 2]))
 def test_agrees_within_the_honest_range_and_ends_once_healed(
     data: st.DataObject, faults: int
@@ -253,7 +254,7 @@ def test_a_message_that_was_changed_on_the_way_is_ignored(message: Any) -> None:
         assert (node.view, node.decided, dict(node.observed)) == before
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(

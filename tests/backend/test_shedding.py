@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unhurried import examples
 
 from backend.resilience.shedding import (
     Battery,
@@ -272,7 +273,7 @@ def apply(b: Battery, action: tuple[object, ...], now: int) -> tuple[Battery, li
             return b.poke(now)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(rules, st.lists(st.tuples(st.integers(0, 120), actions), max_size=40))
 def test_relays_follow_from_order_charge_supply_and_override(
     own: dict[str, SwitchRule], history: list[tuple[int, tuple[object, ...]]]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unhurried import examples
 
 from backend.oracle.registers import (
     FLOW_NAMES,
@@ -141,7 +142,7 @@ def test_any_leaves_are_proved_together(forest: list[Leaf], data: st.DataObject)
 
 
 @given(forests, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_change_breaks_a_proof(forest: list[Leaf], data: st.DataObject) -> None:
     tree = SumTree.build(forest)
     leaf = data.draw(st.sampled_from(forest))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_flow
+from unhurried import examples
 
 from backend.sustainability import (
     CarbonTableError,
@@ -61,7 +62,7 @@ def most_that_can_be_covered(uses: list[SlotUse], claims: list[GreenClaim]) -> i
     return int(maximum_flow(csr_matrix(capacity), 0, count - 1).flow_value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(uses_of_two_meters(), some_claims())
 def test_nothing_covers_more_than_matching_does(
     uses: list[SlotUse], claims: list[GreenClaim]
@@ -113,7 +114,7 @@ def registers_and_lots(draw: st.DrawFn) -> tuple[list[Generation], list[tuple[in
     return lines, [(start, start + draw(st.integers(1, 4))) for start in starts]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(registers_and_lots(), st.sampled_from([900, 600, 1800]))
 def test_open_periods_are_what_the_contract_would_take(
     given_: tuple[list[Generation], list[tuple[int, int]]], slot_seconds: int

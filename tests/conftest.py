@@ -1,0 +1,11 @@
+"""How many examples a property is tried on: some by day, many by night (`make nightly`)."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("day", max_examples=40, deadline=None)
+settings.register_profile("night", max_examples=400, deadline=None)
+settings.load_profile("night" if os.environ.get("OHMSTEAD_NIGHT") else "day")
