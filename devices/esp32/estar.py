@@ -54,6 +54,7 @@ class Flow:
         self.asked_at = 0  # started_at of the request that is out; 0 = none
         self.asked_until_ms = 0
         self.chain: list[bytes] = []
+        self.min_trust = 0  # of the request that is out
 
 
 class Router:
@@ -68,6 +69,7 @@ class Router:
         self.min_trust = min_trust
         self.min_energy = 0
         self.longest = receipts.MAX_ROUTE
+        self.session_messages = receipts.CHAIN  # after as many, a new session and so a receipt
         self.energy = receipts.MAINS  # messages that it can relay, told truly; the owner keeps it up
         self.trust = Trust()
         self.clock_s = 0  # Unix seconds, set by the owner; sessions are named after it
@@ -82,6 +84,7 @@ class Router:
         self._later: list = []  # type: ignore[type-arg]
         self._tickets: dict = {}  # type: ignore[type-arg]
         self._last_started = 0
+        self._ended: dict[int, int] = {}  # source -> start of its newest session that ended
         link.receiver = self.on_receive
         link.on_done = self.on_done
 
@@ -119,6 +122,7 @@ class Router:
         for destination, flow in self.flows.items():
             if flow.asked_at and flow.asked_until_ms <= now_ms:
                 flow.asked_at = 0
+                self.trust.forgive()
                 self._failed(flow, now_ms)
             self._go_on(destination, flow, now_ms)
         if len(self._seen) > 4 * MOST_SESSIONS:
@@ -151,8 +155,11 @@ class Router:
         flow.asked_at, flow.asked_until_ms = started_at, now_ms + DISCOVER_MS
         flow.chain = receipts.chain(self.random(receipts.SIZE), self.node_id, started_at, SOURCE)
         self.counts["requests"] += 1
+        # Rather a route that nobody vouches for than none: what is not delivered is not paid either.
+        last = bool(flow.waiting) and flow.waiting[0][2] == ATTEMPTS - 1
+        flow.min_trust = min(self.min_trust, 1) if last else self.min_trust
         request = packets.put_request(
-            started_at, destination, self.mode, self.min_trust, self.min_energy, self.longest,
+            started_at, destination, self.mode, flow.min_trust, 0 if last else self.min_energy, self.longest,
             flow.chain[0], (self.node_id,), (self.energy,),
         )  # fmt: skip
         self.link.send(links.BROADCAST, request, _CONTROL)
@@ -162,9 +169,11 @@ class Router:
         if fields is None or fields[7][-1] != neighbour or len(fields[7]) >= fields[5]:
             return False
         started_at, destination, mode, min_trust, min_energy, longest, s_root, route, energies = fields
-        if self.node_id in route:
-            return True
+        if self.node_id in route or started_at <= self._ended.get(route[0], 0):
+            return True  # a session is paid once: a name that is used up would carry for nothing
         if not self.trust.fits(route + (self.node_id,), min_trust, now_ms):
+            return True
+        if destination != self.node_id and not self.trust.pays(route[0]):
             return True
         key = (route[0], started_at)
         if destination == self.node_id:
@@ -250,7 +259,7 @@ class Router:
         flow = self.flows.get(receipt.route[-1])
         if flow is None or flow.asked_at != receipt.started_at or flow.chain[0] != receipt.s_root:
             return False
-        if not self.trust.fits(receipt.route, self.min_trust, now_ms):
+        if not self.trust.fits(receipt.route, flow.min_trust, now_ms):
             return False
         session = self._begin(receipt, 0, now_ms)
         if session is None:
@@ -273,7 +282,7 @@ class Router:
         if flow.under_way or not flow.waiting or flow.asked_at:
             return
         session = flow.session
-        if session is None or session.ended or session.receipt.sent >= receipts.CHAIN:
+        if session is None or session.ended or session.receipt.sent >= self.session_messages:
             if session is not None:
                 self._end(session)
                 flow.session = None
@@ -424,6 +433,9 @@ class Router:
         session.ended, session.due_ms = True, 0
         self.sessions.pop(session.key, None)
         receipt = session.receipt
+        if len(self._ended) >= 4 * MOST_SESSIONS:
+            self._ended.clear()
+        self._ended[receipt.route[0]] = max(receipt.started_at, self._ended.get(receipt.route[0], 0))
         if self.on_receipt is not None and receipt.sent and receipt.agreed != receipts.NOTHING:
             self.on_receipt(receipt)
 

@@ -186,6 +186,22 @@ def test_who_is_not_in_the_table_relays_nothing() -> None:
     assert nodes[GATEWAY].messages == []
 
 
+def test_who_cannot_pay_is_carried_by_nobody_but_carries() -> None:
+    field, nodes = line(3, loss_pm=0)
+    for kept in nodes.values():
+        kept.router.min_trust = 500
+        kept.router.trust.take(table({1: 1000, 2: 1000 | 0x8000, 3: 1000}))
+    nodes[3].router.send(GATEWAY, b"hello", 20, 0)
+    field.run_for_ms(3_000)
+    assert nodes[GATEWAY].messages == [(3, b"hello")]
+    for kept in nodes.values():
+        kept.router.trust.take(table({1: 1000, 2: 1000, 3: 1000 | 0x8000}, at=2))
+    nodes[3].router.end_sessions()
+    nodes[3].router.send(GATEWAY, b"again", 20, field.time.now_ms)
+    field.run_for_ms(15_000)
+    assert nodes[GATEWAY].messages == [(3, b"hello")]
+
+
 def test_energy_below_the_bound_relays_nothing_and_relaying_uses_it_up() -> None:
     field, nodes = diamond(mode=packets.SHORTEST_RELIABLE)
     nodes[2].router.energy, nodes[3].router.energy = 9, 200
