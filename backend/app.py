@@ -25,6 +25,7 @@ from backend.api.blynk import BlynkTokens, blynk_blueprint
 from backend.api.blynk_cloud import BlynkCloud
 from backend.api.blynk_switch import AuthoritySwitcher
 from backend.api.certificate_routes import certificate_blueprint
+from backend.api.charging_routes import charging_blueprint
 from backend.api.errors import invalid_request, register_errors
 from backend.api.household_routes import household_blueprint
 from backend.api.live import Live
@@ -206,6 +207,7 @@ def _wsgi(
     app.register_api(trade_blueprint(services))
     app.register_api(certificate_blueprint(services))
     app.register_api(market_blueprint(services))
+    app.register_api(charging_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))
     app.add_url_rule("/api/openapi.json", "openapi", lambda: app.api_doc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.api import schemas
+from backend.api.charging_reader import ChargingReader
 from backend.api.services import VERSION, Services
 from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.telemetry.store import StoreError
@@ -30,6 +31,8 @@ def read_health(services: Services) -> schemas.Health:
         )
         synced = block is not None and status.lag_blocks == 0 and status.unreachable_s is None
         lag_s = round(status.unreachable_s, 1) if status.unreachable_s is not None else 0.0
+        if problem := ChargingReader(services.store, services.clock).problem():
+            problems.append(problem)
         if not status.running:
             problems.append("the oracle's parts do not run")
     return schemas.Health(

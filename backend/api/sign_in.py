@@ -10,20 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from eth_abi.abi import encode as abi_encode
-from eth_account import Account
-from eth_account.messages import encode_defunct
-from eth_utils.crypto import keccak
-
+from backend.api.wallet_signature import is_signed
 from backend.chain.context import ChainContext
-from backend.chain.rpc import RpcError
 from backend.telemetry import access
 from backend.telemetry.store import Store
 
 CHALLENGE_S = 300
 _MOST_CHALLENGES = 10_000
 _STATEMENT = "Sign in to Ohmstead to see what your meter measured. This costs nothing."
-_EIP1271_MAGIC = bytes.fromhex("1626ba7e")
 
 
 class SignInError(ValueError):
@@ -92,7 +86,7 @@ class SignIn:
             raise SignInError("expired_challenge", "the challenge is too old: ask for a new one")
         if challenge.domain != domain:
             raise SignInError("wrong_domain", f"the challenge is for {challenge.domain}")
-        if not self._signed(challenge.account, message, signature):
+        if not is_signed(self._chain, challenge.account, message, signature):
             raise SignInError("bad_signature", f"the signature is not by {challenge.account}")
         token = secrets.token_urlsafe(32)
         with self._store.write() as connection:
@@ -121,30 +115,6 @@ class SignIn:
             if oldest.expires_at > now and len(self._open) <= _MOST_CHALLENGES:
                 return
             self._open.popitem(last=False)
-
-    def _signed(self, account: str, message: str, signature: bytes) -> bool:
-        """True if the account signed: with its key, or, being a contract, as EIP-1271 says."""
-        signable = encode_defunct(text=message)
-        try:
-            by = Account.recover_message(signable, signature=signature)
-        except Exception:  # not 65 bytes, or no point of the curve: not a signature by a key
-            by = None
-        if by == account:
-            return True
-        digest = keccak(b"\x19E" + signable.header + signable.body)
-        return self._contract_says_yes(account, digest, signature)
-
-    def _contract_says_yes(self, account: str, digest: bytes, signature: bytes) -> bool:
-        if self._chain.rpc.call("eth_getCode", account, "latest") in ("0x", None):
-            return False
-        data = _EIP1271_MAGIC + abi_encode(["bytes32", "bytes"], [digest, signature])
-        try:
-            answer = self._chain.rpc.call(
-                "eth_call", {"to": account, "data": "0x" + data.hex()}, "latest"
-            )
-        except RpcError:
-            return False
-        return bytes.fromhex(answer[2:])[:4] == _EIP1271_MAGIC
 
 
 class RateLimit:

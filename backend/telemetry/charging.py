@@ -227,10 +227,10 @@ def tokens_of(connection: sa.Connection, account: str) -> list[IdToken]:
     return [IdToken(**row._mapping) for row in rows]
 
 
-def drop_token(connection: sa.Connection, id_token: str) -> bool:
-    """Forgets a token. False if it was not known."""
+def block(connection: sa.Connection, id_token: str) -> bool:
+    """Lets nobody charge with a token until it is linked again. False if it is unknown."""
     where = id_tokens.c.id_token == id_token.lower()
-    return connection.execute(id_tokens.delete().where(where)).rowcount == 1
+    return connection.execute(id_tokens.update().where(where).values(blocked=True)).rowcount == 1
 
 
 def present(

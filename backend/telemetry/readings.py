@@ -128,6 +128,18 @@ def between(
     return [StoredReading(*row) for row in connection.execute(statement)]
 
 
+def newest_until(connection: sa.Connection, node_id: int, moment: int) -> StoredReading | None:
+    """A node's newest reading with measured_at <= moment (Unix seconds)."""
+    statement = (
+        sa.select(*_COLUMNS)
+        .where(readings.c.node_id == node_id, readings.c.measured_at <= moment)
+        .order_by(readings.c.measured_at.desc(), readings.c.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(statement).one_or_none()
+    return StoredReading(*found) if found is not None else None
+
+
 def last_of_slots(
     connection: sa.Connection, node_id: int, start: int, end: int, slot_seconds: int, limit: int
 ) -> list[StoredReading]:
