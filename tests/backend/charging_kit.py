@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from websockets.sync.client import ClientConnection, connect
 
 from backend.charging import credentials
-from backend.charging.service import ChargingService
+from backend.charging.moments import text_of
+from backend.charging.service import ChargingService, ChargingServiceError
 from backend.config import Settings
 from backend.telemetry import charging, charging_orders, charging_sessions
 from backend.telemetry.charging import IdToken, Registered
@@ -45,20 +46,21 @@ class Service:
 
     def start(self) -> None:
         ready = threading.Event()
-        failure: list[BaseException] = []
+        failure: list[Exception] = []
 
         async def live() -> None:
+            service = self.service = ChargingService(self.settings, self.store, self.clock)
             try:
-                self.service = ChargingService(self.settings, self.store, self.clock)
-                await self.service.start()
-            except BaseException as error:
+                await service.start()
+            except ChargingServiceError as error:
                 failure.append(error)
-                raise
+                await service.stop()
+                return
             finally:
                 ready.set()
             self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
             with contextlib.suppress(asyncio.CancelledError):
-                await self.service.run()
+                await service.run()
 
         self._thread = threading.Thread(target=lambda: asyncio.run(live()))
         self._thread.start()
@@ -213,8 +215,6 @@ def connected(
 
 
 def iso(at_ms: int) -> str:
-    from backend.charging.moments import text_of
-
     return text_of(at_ms)
 
 
