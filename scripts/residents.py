@@ -1,5 +1,5 @@
 """The demo's households: they buy energy before it runs out, sell what is left over, pay bills, or
-trade it slot by slot.
+trade it slot by slot; one auctions what it has over, and neighbours bid.
 
 Only on a local chain, with development accounts. One household forgets to buy until its supply is
 suspended, so that suspension and resumption can be seen. `python -m scripts.residents`
@@ -24,6 +24,7 @@ from backend.chain.types import BillingMode
 from backend.chain.views import ChainViews
 from backend.config import Settings, load_settings
 from backend.oracle.registers import unpack_registers
+from scripts.auction_players import AuctionPlayers
 from scripts.market_robot import NetHistory, limits_of, orders_for
 from scripts.provisioning import household_account, households
 from scripts.transactions import TransactionError, Wallet
@@ -80,6 +81,9 @@ class Residents:
         self._clients = Clients(self._contracts)
         self._views = ChainViews(self._rpc, self._contracts, self._clients, 0.0)
         self._histories: dict[int, NetHistory] = {}
+        self._auction = AuctionPlayers(
+            self._views, self._contracts, self._clients, self.slot_seconds, self._approve
+        )
 
     def act(self) -> None:
         """Lets each household do what it wants; one that cannot says why in the log."""
@@ -91,8 +95,13 @@ class Residents:
                     self._order(meter)
                 else:
                     self._pay_bills(meter)
+                self._at_the_auction(meter)
             except (TransactionError, ContractError, RpcError) as error:
                 log.warning("household %d: %s", meter, error)
+
+    def _at_the_auction(self, meter: int) -> None:
+        account = Account.from_key(household_account(meter).private_key)
+        self._auction.act(meter, account, self._wallet(meter), self._chain_time())
 
     def _trade(self, meter: int) -> None:
         wallet = self._wallet(meter)
@@ -129,7 +138,7 @@ class Residents:
         history.note(self._views.latest_slot(), registers)
         if self._views.ask(markets.pool.trader_of(meter)) != wallet.address:
             return  # its terms begin with a settlement
-        now = number(self._rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
+        now = self._chain_time()
         gate_s = self._views.ask(markets.day_ahead.gate_seconds())
         first = (now + gate_s) // self.slot_seconds + 2
         coming = range(first, first + _ORDER_AHEAD_SLOTS)
@@ -149,6 +158,9 @@ class Residents:
             wallet.send(markets.house.deposit(0), _POCKET_MONEY_WEI)
         wallet.send(markets.day_ahead.place(meter, orders))
         log.info("household %d placed %d orders", meter, len(orders))
+
+    def _chain_time(self) -> int:
+        return number(self._rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"])
 
     def _pay_bills(self, meter: int) -> None:
         wallet, book = self._wallet(meter), self._clients.tariff

@@ -15,7 +15,8 @@ import {MeterId} from "../Types.sol";
 /// rounded up: the most that a shortfall of it can cost. Claiming pays the buyer's cost (up) and the seller's proceeds
 /// (down) at the clearing price and unlocks the rest. The bond of what was sold stays until the pool has settled
 /// the slot. So nobody pays more or gets less than the limit signed. What the two roundings leave, less than a
-/// micro-rupee an order, stays in this contract's escrow.
+/// micro-rupee an order, is counted exactly (`dustMicroInr`) and goes to the ClearingHouse's backer, the account that
+/// covers what members cannot pay, when somebody sends it there (`sweepDust`); nothing else can leave this way.
 ///
 /// Nobody bids at or above an own offer of the slot: at one price for all that would be trading with oneself.
 /// Energy in Wh, prices in micro-rupees per kWh. Order numbers start at 1; an earlier one counts as placed earlier.
@@ -126,6 +127,8 @@ interface IDayAheadMarket {
         MeterId indexed meter, uint64 afterSlot, uint64 throughSlot, int256 positionWh, uint256 bondMicroInr
     );
 
+    event DustSwept(address indexed to, uint256 microInr);
+
     /// Only the holder of a meter in Market terms, not about to change, that has joined the pool places orders for it.
     error DayAheadMarket_NotTrader(MeterId meter, address caller, address trader);
     /// Orders of a slot are placed and cancelled until `closedAt` only.
@@ -152,6 +155,8 @@ interface IDayAheadMarket {
     /// Not the trader's signature of exactly these orders and the present nonce.
     error DayAheadMarket_BadSignature(address trader);
     error DayAheadMarket_BadParameter(string name);
+    /// The roundings have not left a whole micro-rupee since they were last swept.
+    error DayAheadMarket_NoDust();
 
     /// @notice Places orders of one meter, all or none. The caller holds the meter. Stopped while paused.
     /// @param orders 1..MAX_BATCH, of any slots
@@ -173,6 +178,8 @@ interface IDayAheadMarket {
     /// Sharing at the price runs in the order of claims: by ascending number it gives backend.market's figures, any
     /// other order differs by less than 1 Wh an order.
     function claim(uint256[] calldata orderIds) external;
+    /// @notice Sends what roundings have left, in whole micro-rupees, to the ClearingHouse's backer. Permissionless.
+    function sweepDust() external returns (uint256 microInr);
     /// @notice Claims what the meter has open in the slots after `afterSlot` up to `throughSlot`, adds up what it
     /// traded there, passes the bonds' locks to the caller, and forgets it: every position is delivered once.
     /// Role: CLEARING.
@@ -197,6 +204,8 @@ interface IDayAheadMarket {
     /// @notice Slots for which the meter has placed orders and that the pool has not taken over.
     function pendingSlots(MeterId meter) external view returns (uint256);
     /// @notice Unix seconds from which the slot takes no orders and no cancellations.
+    /// @notice What `sweepDust` would send now.
+    function dustMicroInr() external view returns (uint256);
     function gateClosesAt(uint64 slot) external view returns (uint256);
     function tickSizeMicroInrPerKwh() external view returns (uint256);
     function tickCount() external view returns (uint16);

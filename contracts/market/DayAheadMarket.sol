@@ -50,12 +50,13 @@ contract DayAheadMarket is IDayAheadMarket, AccessManaged, EIP712, Nonces, Pausa
         uint128 bondMicroInr;
     }
 
-    /// What claims move for one account.
+    /// What claims move for one account; `residue`: what their roundings leave, thousandths of a micro-rupee.
     struct Flow {
         address account;
         uint256 paid;
         uint256 earned;
         uint256 unlocked;
+        uint256 residue;
     }
 
     // ------------------------------------------------------------------ constants
@@ -96,6 +97,9 @@ contract DayAheadMarket is IDayAheadMarket, AccessManaged, EIP712, Nonces, Pausa
     mapping(MeterId meter => mapping(uint256 word => uint256 bits)) private _pending;
     /// @inheritdoc IDayAheadMarket
     mapping(MeterId meter => uint256) public pendingSlots;
+    /// What buyers' costs rounded up and sellers' proceeds rounded down have left in the escrow and nobody has swept,
+    /// thousandths of a micro-rupee. Exact, so it is nobody else's, whichever orders are still to be claimed.
+    uint256 private _residue;
 
     // ------------------------------------------------------------------ constructor
 
@@ -192,11 +196,21 @@ contract DayAheadMarket is IDayAheadMarket, AccessManaged, EIP712, Nonces, Pausa
             Book storage book = _meterBooks[claimed.meter][claimed.slot];
             if (book.holder != flow.account) {
                 _move(flow);
-                flow = Flow(book.holder, 0, 0, 0);
+                flow = Flow(book.holder, 0, 0, 0, 0);
             }
             _claim(orderIds[i], claimed, book, flow);
         }
         _move(flow);
+    }
+
+    /// @inheritdoc IDayAheadMarket
+    function sweepDust() external returns (uint256 microInr) {
+        microInr = _residue / WH_PER_KWH;
+        if (microInr == 0) revert DayAheadMarket_NoDust();
+        _residue %= WH_PER_KWH;
+        address to = HOUSE.backer();
+        emit DustSwept(to, microInr);
+        HOUSE.pay(to, microInr);
     }
 
     /// @inheritdoc IDayAheadMarket
@@ -269,6 +283,11 @@ contract DayAheadMarket is IDayAheadMarket, AccessManaged, EIP712, Nonces, Pausa
         for (uint256 i = 0; i < orderIds.length; ++i) {
             orderIds[i] = open.idAt(i);
         }
+    }
+
+    /// @inheritdoc IDayAheadMarket
+    function dustMicroInr() external view returns (uint256) {
+        return _residue / WH_PER_KWH;
     }
 
     /// @inheritdoc IDayAheadMarket
@@ -479,10 +498,12 @@ contract DayAheadMarket is IDayAheadMarket, AccessManaged, EIP712, Nonces, Pausa
         uint256 earned = 0;
         if (filled.side == Side.Bid) {
             paid = _mulDivUp(filled.filledWh, price);
+            flow.residue += paid * WH_PER_KWH - filled.filledWh * price;
             unlocked -= paid;
             book.boughtWh += filled.filledWh;
         } else {
             earned = _mulDivDown(filled.filledWh, price);
+            flow.residue += filled.filledWh * price - earned * WH_PER_KWH;
             uint256 bond = _mulDivUp(filled.filledWh, filled.bondPrice);
             unlocked -= bond;
             book.soldWh += filled.filledWh;
@@ -509,6 +530,7 @@ contract DayAheadMarket is IDayAheadMarket, AccessManaged, EIP712, Nonces, Pausa
 
     /// Carries out what claims have added up for one account.
     function _move(Flow memory flow) private {
+        if (flow.residue != 0) _residue += flow.residue;
         if (flow.paid != 0) HOUSE.payFromLocked(flow.account, address(this), flow.paid);
         if (flow.unlocked != 0) HOUSE.unlock(flow.account, flow.unlocked);
         if (flow.earned != 0) HOUSE.pay(flow.account, flow.earned);

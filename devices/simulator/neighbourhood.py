@@ -252,10 +252,11 @@ class Neighbourhood:
             carried += (now - last) * 1000 * self.factor
             wall_s += now - last
             last = now
-            if self.world.tie_w and now > self._tie_until:
-                self.world.tie_w = 0
             self.world.rtc_ms = int(time.time() * 1000)
             while carried >= 1:
+                # At every step: a stalled machine may be behind for long, and its neighbour gone.
+                if self.world.tie_w and time.monotonic() > self._tie_until:
+                    self.world.tie_w = 0
                 dt_ms = min(int(carried), longest_ms)
                 self.fleet.step()
                 self.world.step(dt_ms)

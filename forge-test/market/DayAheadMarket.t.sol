@@ -176,6 +176,54 @@ contract DayAheadMarketTest is MembersTest {
         _place(HOUSE, _bid(slot, 500, 1_000));
     }
 
+    // ---- dust
+
+    /// Rs 5.01 by 11 and 13 Wh: 55.11 and 65.13 thousandths of a rupee; three bids and three offers of odd sizes.
+    function test_dustGoesToTheBackerAndNothingElseDoes() public {
+        vm.expectRevert(IDayAheadMarket.DayAheadMarket_NoDust.selector);
+        dayAhead.sweepDust();
+        // With a tick of Rs 0.01 a kWh, 10 000 micro-rupees, no rounding is left: energy times price is whole.
+        DayAheadMarket odd = _oddMarket();
+        _placeAt(odd, HOUSE, _bid(slot, 5, 33));
+        _placeAt(odd, COTTAGE, _bid(slot, 5, 34));
+        _placeAt(odd, ROOF, _offer(slot, 5, 31));
+        _placeAt(odd, BARN, _offer(slot, 5, 36));
+        vm.warp(odd.gateClosesAt(slot));
+        assertTrue(odd.clear(slot, type(uint256).max));
+        uint256[] memory ids = new uint256[](4);
+        for (uint256 i = 0; i < 4; ++i) {
+            ids[i] = i + 1;
+        }
+        uint256 wealth = _wealth(alice) + _wealth(bob) + _wealth(carol) + _wealth(dave);
+        odd.claim(ids);
+        // 5 x 333 micro-rupees a kWh: 54.945 -> 55, 56.61 -> 57; 51.615 -> 51, 59.94 -> 59.
+        uint256 lost = wealth - (_wealth(alice) + _wealth(bob) + _wealth(carol) + _wealth(dave));
+        assertEq(lost, 2);
+        assertEq(odd.dustMicroInr(), 2);
+        uint256 before = house.balanceOf(operator);
+        uint256 escrow = house.escrowOf(address(odd));
+        vm.expectEmit(address(odd));
+        emit IDayAheadMarket.DustSwept(operator, 2);
+        vm.prank(makeAddr("anybody"));
+        assertEq(odd.sweepDust(), 2);
+        assertEq(house.balanceOf(operator), before + 2);
+        assertEq(house.escrowOf(address(odd)), escrow - 2);
+        vm.expectRevert(IDayAheadMarket.DayAheadMarket_NoDust.selector);
+        odd.sweepDust();
+    }
+
+    function _oddMarket() private returns (DayAheadMarket odd) {
+        odd = new DayAheadMarket(
+            address(manager), house, pool, SLOT_SECONDS, DayAheadMarket.Rules(333, TICKS, GATE_SECONDS, 2 days, 10)
+        );
+        manager.grantRole(CLEARING, address(odd), 0);
+    }
+
+    function _placeAt(DayAheadMarket at, MeterId meter, IDayAheadMarket.Placement[] memory orders) private {
+        vm.prank(pool.traderOf(meter));
+        at.place(meter, orders);
+    }
+
     // ---- signed orders
 
     function _sign(MeterId meter, IDayAheadMarket.Placement[] memory orders, uint256 nonce, uint256 deadline)

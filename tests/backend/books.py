@@ -9,8 +9,8 @@ from oracle_kit import Device, SetClock
 
 from backend.chain.context import ChainContext
 from backend.chain.follower import EventFollower
-from backend.chain.projections import projections
 from backend.chain.sender import Sender
+from backend.chain.trade_projections import projections
 from backend.chain.types import BillingMode
 from backend.oracle.closer import SlotCloser
 from backend.oracle.registers import unpack_registers
