@@ -292,11 +292,8 @@ class App:
     def _receive(self, data: bytes) -> None:
         now_ms = self.board.ticks()
         node = self.node
-        waited, command = node.outbox.in_flight, node.last_command_id
-        what = node.receive(data, now_ms, now_ms, self._registers())
-        news = what in ("time", "price", "mesh")
-        news = news or (what == "results" and node.outbox.in_flight < waited)
-        if news or (what == "command" and node.last_command_id > command):
+        node.receive(data, now_ms, now_ms, self._registers())
+        if node.news:
             node.heard(now_ms, now_ms, self._registers())
             self._next_sample_ms = now_ms  # acknowledgements go out at once
         self._move_contacts()

@@ -60,6 +60,7 @@ class Node:
         self.grid_present = True
         self.price: tuple[int, ...] = ()
         self.rejected = 0
+        self.news = False  # the last downlink frame was no repetition of an older one
         self._heard_ms = 0
         self._hello_ms = -_HELLO_EVERY_MS
         self._voltage_ok = True
@@ -196,7 +197,12 @@ class Node:
     def receive(
         self, data: bytes, uptime_ms: int, rtc_ms: int, registers: dict[int, int]
     ) -> str:
-        """Takes a downlink frame; returns what it was, or the name of what is wrong with it."""
+        """Takes a downlink frame; returns what it was, or the name of what is wrong with it.
+
+        `news` tells whether it shows that the gateway is there: whoever records its frames can
+        repeat them, and must not keep a node from its fail-safe state by that.
+        """
+        self.news = False
         try:
             kind, node_id, boot, sequence, _time, fields = frame.decode(data)
             if node_id != self.node_id:
@@ -210,14 +216,17 @@ class Node:
         except frame.FrameError as error:
             return self._reject(error.args[0])
         if kind == frame.RESULTS:
+            waited = self.outbox.in_flight
             for entry in fields:
                 self.answered(entry[0], entry[1], frame.RESULT_NAMES[entry[2]])
+            self.news = self.outbox.in_flight < waited
             return "results"
         if kind == frame.COMMAND:
             return self._command(fields, uptime_ms, rtc_ms, registers)
         if [boot, sequence] <= self.downlink:
             return self._reject("reordered")
         self.downlink = [boot, sequence]
+        self.news = True
         if kind == frame.MESH_DOWN:
             if self.on_mesh is not None:
                 self.on_mesh(*fields)
@@ -239,6 +248,7 @@ class Node:
         for relay in self.relays:
             if relay.pin == fields[1]:
                 now_s = self.now_s(rtc_ms)
+                self.news = fields[0] > relay.last_id
                 self._ack(relay.command(fields, now_s, uptime_ms, registers[relay.pin]), rtc_ms)
                 self.last_command_id = fields[0]
                 return "command"

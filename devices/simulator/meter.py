@@ -318,7 +318,8 @@ class Meter:
             self._settled.set()
         if what in ("unknown_node", "bad_tag"):
             return  # not from our gateway
-        self._heard()
+        if self.firmware.news:  # an old frame said again does not show that anybody is there
+            self._heard()
         self._move_contacts()
         for relay in self.firmware.relays:
             if relay.closed != before[relay.pin]:

@@ -257,6 +257,29 @@ def test_silence_brings_the_fail_safe_state_and_the_gateway_ends_it() -> None:
     assert not n.status() & frame.STATUS_FAIL_SAFE
 
 
+def test_only_news_shows_that_the_gateway_is_there() -> None:
+    """Whoever has recorded the gateway's frames can say them again after it is gone."""
+    n = node()
+    n.read(RTC_MS)
+    (raw,) = n.outbox.batch(16)
+    entry = (n.boot, frame.decode(raw, False)[3], 0)
+    recorded = [
+        down(frame.RESULTS, frame.put_results([entry])),
+        down(frame.COMMAND, frame.put_command(9, 0, 0, 0, 0), (1, 2)),
+        down(frame.TIME, frame.put_time(1_700_000_000, 0), (1, 3)),
+    ]
+    for data in recorded:
+        receive(n, data)
+        assert n.news, frame.decode(data, False)[0]
+    for data in recorded:
+        receive(n, data)
+        assert not n.news, frame.decode(data, False)[0]
+    receive(n, down(frame.COMMAND, frame.put_command(10, 0, 0, 0, 0), (1, 4)))
+    assert n.news
+    receive(n, recorded[2][:-1] + b"\0")
+    assert not n.news, "nor does a frame that nobody of ours has made"
+
+
 def test_a_poll_names_the_last_command() -> None:
     n = node()
     receive(n, down(frame.COMMAND, frame.put_command(9, 0, 0, 0, 0)))
