@@ -55,8 +55,8 @@ class MarketReader:
             latest_pool_slot=latest,
         )
 
-    def day_ahead(self, slot: int) -> schemas.DayAheadSlot:
-        """A slot's book and clearing."""
+    def day_ahead(self, slot: int, now: float) -> schemas.DayAheadSlot:
+        """A slot's book and clearing at `now`, Unix seconds."""
         market = self._clients.day_ahead
         calls: list[Call[Any]] = [
             market.book_of(slot),
@@ -66,8 +66,16 @@ class MarketReader:
         (bids, offers), closes_at, size = self._chain.views.ask_many(calls)
         with self._store.read() as connection:
             cleared = markets.clearing(connection, slot)
+        ordered = any(bids) or any(offers)
+        state: schemas.DayAheadState = (
+            "cleared" if cleared is not None
+            else "open" if now < closes_at
+            else "closed" if ordered
+            else "no_orders"
+        )  # fmt: skip
         return schemas.DayAheadSlot(
             slot=slot,
+            state=state,
             starts_at=slot * self._slot_seconds,
             gate_closes_at=closes_at,
             book=[

@@ -82,7 +82,7 @@ def _public_routes(api: APIBlueprint, services: Services) -> None:
     @api.get("/markets/day-ahead/<int:slot>", responses=described(schemas.DayAheadSlot, 404, 503))
     def day_ahead(path: requests.SlotPath) -> Response:
         """A slot's book by price, and how it was cleared."""
-        return answer(_reader(services).day_ahead(path.slot))
+        return answer(_reader(services).day_ahead(path.slot, services.clock()))
 
     @api.get("/markets/pool/<int:slot>", responses=described(schemas.PoolSlot, 404))
     def pool(path: requests.SlotPath) -> Response:

@@ -49,10 +49,18 @@ class Clearing(Answer):
     at_price_wh: int
 
 
+DayAheadState = Literal["open", "closed", "cleared", "no_orders"]
+
+
 class DayAheadSlot(Answer):
-    """A slot of the day-ahead market: its book, and its clearing once there is one."""
+    """A slot of the day-ahead market: its book, and its clearing once there is one.
+
+    `no_orders`: the gate is closed and nobody has ordered. Such a slot is never cleared, as nothing
+    hangs on that; anybody could.
+    """
 
     slot: int
+    state: DayAheadState
     starts_at: int
     gate_closes_at: int
     book: list[Tick] = Field(description="ascending; ticks without energy are left out")

@@ -16,8 +16,14 @@ def test_rules_for_everybody(quiet_world: World) -> None:
     assert rules["first_open_slot"] < rules["last_open_slot"]
     assert (rules["members"], rules["latest_pool_slot"]) == (0, None)
     book = quiet_world.get(f"/api/markets/day-ahead/{rules['first_open_slot']}")
-    assert (book["book"], book["clearing"]) == ([], None)
+    assert (book["book"], book["clearing"], book["state"]) == ([], None, "open")
     assert book["gate_closes_at"] == book["starts_at"] - rules["gate_seconds"]
+
+
+def test_a_slot_that_nobody_ordered_for_stays_as_it_is(quiet_world: World) -> None:
+    rules = quiet_world.get("/api/markets")
+    past = quiet_world.get(f"/api/markets/day-ahead/{rules['first_open_slot'] - 9}")
+    assert (past["state"], past["clearing"], past["book"]) == ("no_orders", None, [])
 
 
 def test_a_slot_of_the_pool_that_is_not_closed(quiet_world: World) -> None:

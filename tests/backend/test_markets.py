@@ -168,7 +168,8 @@ def test_delivery_falls_short_and_both_accounts_add_up(traders: Traders) -> None
         assert statement.total_micro_inr == sum(x.total_micro_inr for x in statement.lines)
         assert statement.total_micro_inr == traders.wealth(traders.holder[meter]) - DEPOSIT
         assert statement.unsettled_slots == 0
-    shown_book = reader.day_ahead(slot)
+    shown_book = reader.day_ahead(slot, traders.clock())
+    assert shown_book.state == "cleared"
     assert [(tick.tick, tick.bid_wh, tick.offer_wh) for tick in shown_book.book] == [
         (80, 0, 2_000),
         (100, 1_500, 0),

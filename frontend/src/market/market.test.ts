@@ -5,7 +5,7 @@ import { parseKwh } from "../units/energy";
 import { parseInr } from "../units/money";
 import { type Book, clearBook, demandSteps, supplySteps } from "./book";
 import { clash, energyProblem, lockedBy, lockUp, type MarketRules, type OwnOrder, tickOfPrice } from "./orders";
-import { gateOf, openSlots, range } from "./slots";
+import { gateOf, openSlots, phaseOf, range } from "./slots";
 
 const RULES: MarketRules = { tickSize: 100_000n, tickCount: 100, gateSeconds: 120, horizonSeconds: 1_800, minOrderWh: 10n };
 
@@ -128,5 +128,14 @@ describe("slots that take orders", () => {
   it("are not more than can be shown", () => {
     expect(range(5, 9, 3)).toEqual([5, 6, 7]);
     expect(range(5, 4, 3)).toEqual([]);
+  });
+});
+
+describe("a slot", () => {
+  it("that nobody ordered for is neither open nor waiting, and never becomes cleared by itself", () => {
+    expect(phaseOf({ cleared: false, gateOpen: true, empty: true })).toBe("open");
+    expect(phaseOf({ cleared: false, gateOpen: false, empty: false })).toBe("closed");
+    expect(phaseOf({ cleared: false, gateOpen: false, empty: true })).toBe("no orders");
+    expect(phaseOf({ cleared: true, gateOpen: false, empty: true })).toBe("cleared");
   });
 });

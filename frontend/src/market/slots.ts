@@ -2,13 +2,20 @@
 
 import type { MarketRules } from "./orders";
 
-export type SlotPhase = "open" | "closed" | "cleared";
+export type SlotPhase = "open" | "closed" | "cleared" | "no orders";
 
 export const startOf = (slot: number, slotSeconds: number): number => slot * slotSeconds;
 
 /** When the gate of a slot closes. */
 export const gateOf = (slot: number, slotSeconds: number, rules: Pick<MarketRules, "gateSeconds">): number =>
   Math.max(0, slot * slotSeconds - rules.gateSeconds);
+
+/** Where a slot stands. One that nobody has ordered for is never cleared: nothing hangs on it. */
+export function phaseOf(slot: { cleared: boolean; gateOpen: boolean; empty: boolean }): SlotPhase {
+  if (slot.cleared) return "cleared";
+  if (slot.gateOpen) return "open";
+  return slot.empty ? "no orders" : "closed";
+}
 
 /** First and last slot that take orders at a moment. */
 export function openSlots(now: number, slotSeconds: number, rules: MarketRules): { first: number; last: number } {

@@ -33,6 +33,7 @@ export const marketsSentences = {
     `Meter ${meter} has ${max} open orders for slot ${slot}, which is the most. Cancel one first.`,
   DayAheadMarket_CrossesOwn: (meter, slot) =>
     `For slot ${slot}, meter ${meter} would buy from itself: its bid is at or above its own offer. Cancel one of the two, or move the price.`,
+  DayAheadMarket_NoDust: () => "Roundings have not left a whole micro-rupee yet: there is nothing to send.",
   DayAheadMarket_NoOrders: () => "There is no order to place. Choose a slot.",
   DayAheadMarket_BatchTooLong: (_length, max) => `At most ${max} orders fit into one transaction.`,
   DayAheadMarket_UnknownOrder: (id) => `There is no order ${id}.`,

@@ -3,7 +3,7 @@ import { contractCall, useReads } from "../../../contracts/call";
 import { StepCurves } from "../../../charts/StepCurves";
 import { type Book, clearBook } from "../../../market/book";
 import { type MarketRules, type OwnOrder, priceOfTick } from "../../../market/orders";
-import { gateOf, type SlotPhase } from "../../../market/slots";
+import { gateOf, phaseOf, type SlotPhase } from "../../../market/slots";
 import { useBusy, useTransact } from "../../../transactions/context";
 import { Answer } from "../../../ui/Answer";
 import { Badge, type BadgeTone } from "../../../ui/Badge";
@@ -29,7 +29,7 @@ interface SlotBook {
   grid: readonly [bigint, bigint];
 }
 
-const TONES: Record<SlotPhase, BadgeTone> = { open: "ok", closed: "warn", cleared: "info" };
+const TONES: Record<SlotPhase, BadgeTone> = { open: "ok", closed: "warn", cleared: "info", "no orders": "neutral" };
 
 /** What is wanted and offered in one slot, and at which price it trades. */
 export function BookCard({ slot, rules, now, orders }: Props) {
@@ -43,7 +43,8 @@ export function BookCard({ slot, rules, now, orders }: Props) {
     return { book: { bidWh, offerWh }, cleared: clearing.done ? { tick: clearing.tick, volumeWh: clearing.volumeWh } : null, grid };
   });
   const gate = gateOf(slot, config.slot_seconds, rules);
-  const phase: SlotPhase = answer.data?.cleared ? "cleared" : now < gate ? "open" : "closed";
+  const empty = answer.data !== undefined && [...answer.data.book.bidWh, ...answer.data.book.offerWh].every((wh) => wh === 0n);
+  const phase = phaseOf({ cleared: Boolean(answer.data?.cleared), gateOpen: now < gate, empty });
   return (
     <Card
       title={`${slotSpan(slot, config.slot_seconds)}, ${formatDay(slot * config.slot_seconds)}`}
@@ -54,7 +55,7 @@ export function BookCard({ slot, rules, now, orders }: Props) {
         {(data) => (
           <>
             <Outcome data={data} phase={phase} rules={rules} />
-            <Drawing data={data} rules={rules} orders={orders.filter((order) => order.slot === slot && order.state === "open")} />
+            <Drawing data={data} phase={phase} rules={rules} orders={orders.filter((order) => order.slot === slot && order.state === "open")} />
             <NextStep slot={slot} phase={phase} waited={now - gate} orders={orders} />
           </>
         )}
@@ -64,15 +65,16 @@ export function BookCard({ slot, rules, now, orders }: Props) {
 }
 
 function Outcome({ data, phase, rules }: { data: SlotBook; phase: SlotPhase; rules: MarketRules }) {
+  const over = phase === "cleared" || phase === "no orders";
   const result = data.cleared ?? clearBook(data.book);
   const [buyback, retail] = data.grid;
   return (
     <dl className="facts">
-      <dt>{phase === "cleared" ? "Cleared at" : "Would clear at"}</dt>
+      <dt>{over ? "Cleared at" : "Would clear at"}</dt>
       <dd data-testid="clearing-price" data-tick={result.tick}>
         {result.tick === 0 ? "nothing trades" : `${formatPrice(priceOfTick(result.tick, rules))} per kWh`}
       </dd>
-      <dt>{phase === "cleared" ? "Traded" : "Would trade"}</dt>
+      <dt>{over ? "Traded" : "Would trade"}</dt>
       <dd data-testid="clearing-volume">{formatEnergy(result.volumeWh)}</dd>
       <dt>Main grid pays, charges</dt>
       <dd>{`${formatPrice(buyback)}, ${formatPrice(retail)} per kWh`}</dd>
@@ -80,8 +82,9 @@ function Outcome({ data, phase, rules }: { data: SlotBook; phase: SlotPhase; rul
   );
 }
 
-function Drawing({ data, rules, orders }: { data: SlotBook; rules: MarketRules; orders: readonly OwnOrder[] }) {
+function Drawing({ data, phase, rules, orders }: { data: SlotBook; phase: SlotPhase; rules: MarketRules; orders: readonly OwnOrder[] }) {
   const levels = levelsOf(data.book, rules.tickSize);
+  if (phase === "no orders") return <p className="placeholder">Nobody ordered for this slot. There is nothing to clear; what flows in it is settled in real time.</p>;
   if (levels.length === 0) return <p className="placeholder">No orders yet. The first one sets a price that others can meet.</p>;
   const result = data.cleared ?? clearBook(data.book);
   const mark = result.tick === 0 ? undefined : { x: Number(result.volumeWh), y: Number(priceOfTick(result.tick, rules)) };

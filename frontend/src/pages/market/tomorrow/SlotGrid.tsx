@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useService } from "../../../app/service";
 import { useReads } from "../../../contracts/call";
 import { type MarketRules, MOST_AT_ONCE, type OwnOrder, priceOfTick } from "../../../market/orders";
-import { openSlots, range } from "../../../market/slots";
+import { openSlots, phaseOf, range } from "../../../market/slots";
 import { Card } from "../../../ui/Card";
 import { formatPrice } from "../../../units/money";
 import { rowsOf, slotClock, slotSpan } from "./slotText";
@@ -33,7 +33,10 @@ export function SlotGrid({ rules, now, shown, picked, onShow, onPick, orders }: 
   const open = range(first, last, all ? MOST : AT_FIRST);
   const results = useReads(["clearings", closed[0]], async (read) => {
     const found = await Promise.all(closed.map((slot) => read("DayAheadMarket", "clearing", [BigInt(slot)])));
-    return new Map(closed.map((slot, index) => [slot, found[index]]));
+    const waiting = closed.filter((_, index) => !found[index]?.done);
+    const books = await Promise.all(waiting.map((slot) => read("DayAheadMarket", "bookOf", [BigInt(slot)])));
+    const empty = new Set(waiting.filter((_, index) => books[index]?.every((side) => side.every((wh) => wh === 0n))));
+    return new Map(closed.map((slot, index) => [slot, { result: found[index], empty: empty.has(slot) }]));
   });
 
   const press = (slot: number) => {
@@ -43,8 +46,9 @@ export function SlotGrid({ rules, now, shown, picked, onShow, onPick, orders }: 
   };
   const stateOf = (slot: number): string => {
     if (slot >= first) return "open";
-    const result = results.data?.get(slot);
-    if (!result?.done) return "closed";
+    const { result, empty } = results.data?.get(slot) ?? {};
+    const phase = phaseOf({ cleared: result?.done ?? false, gateOpen: false, empty: empty ?? false });
+    if (phase !== "cleared" || !result) return phase;
     return result.tick === 0 ? "no trade" : formatPrice(priceOfTick(result.tick, rules));
   };
 
