@@ -61,6 +61,18 @@ def test_the_contract_clears_as_the_engine(
         assert members.day_ahead.clearing(slot).volumeWh == engine.volume_wh
 
 
+def test_the_plans_tick_leaves_no_dust(members: Members) -> None:
+    """Rs 0.05 is a whole number of micro-rupees for every Wh."""
+    slot = members.open_slot()
+    ids = members.place(HOUSE, (slot, BID, 100, 333))
+    ids += members.place(ROOF, (slot, OFFER, 99, 111))
+    members.clear(slot)
+    members.day_ahead.claim(ids, sender=members.grid.stranger)
+    assert members.day_ahead.dustMicroInr() == 0
+    with ape.reverts(members.day_ahead.DayAheadMarket_NoDust):
+        members.day_ahead.sweepDust(sender=members.grid.stranger)
+
+
 def test_a_robots_signature_is_eip_712(members: Members) -> None:
     """Typed data as any wallet signs it, without asking the contract for the digest."""
     grid, market = members.grid, members.day_ahead
