@@ -105,6 +105,13 @@ class Nodes:
         self.processes[index].kill()
         self.processes[index].wait()
 
+    def end(self) -> None:
+        """Asks all that run to end, as the supervisor does; they have nothing to finish."""
+        running = [process for process in self.processes if process.poll() is None]
+        for process in running:
+            process.terminate()
+        assert [process.wait(20) for process in running] == [0] * len(running)
+
     def logs(self) -> str:
         return "\n".join(file.read_text()[-2000:] for file in sorted(self.home.glob("*.log")))
 
@@ -112,9 +119,12 @@ class Nodes:
 @pytest.fixture
 def nodes(chain: ChainContext, tmp_path: Path) -> Iterator[Nodes]:
     made = Nodes(chain, tmp_path)
-    yield made
-    for index in range(NODES):
-        made.kill(index)
+    try:
+        yield made
+        made.end()
+    finally:
+        for index in range(NODES):
+            made.kill(index)
 
 
 def eventually(look: Callable[[], T | None], nodes: Nodes, what: str, within_s: float = 150.0) -> T:
