@@ -13,6 +13,9 @@ type SwitchId is uint16;
 /// A battery whose state of charge decides who is shed.
 type BatteryId is uint16;
 
+/// An electric vehicle of V2GExchange.
+type EvId is uint32;
+
 /// Six cumulative registers of 40 bits in Wh, lane i at bits [40 i, 40 i + 40); see RegisterLib.
 type Registers is uint256;
 

@@ -45,6 +45,10 @@ ORDER = (
     "CarbonIntensity",
     "CertificateFace",
     "RenewableCertificate",
+    "EvRegistry",
+    "IncentiveRates",
+    "OrderRules",
+    "V2GExchange",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -218,7 +222,7 @@ class Deployer:
         """What the contract's constructor takes, from the plan and the contracts before it."""
         of, figures, markets = self._address, self.plan.parameters, self.plan.markets
         rate, prices, feed = self.plan.ether_rate, self.plan.prices, self.plan.feed
-        carbon = self.plan.carbon
+        carbon, cars = self.plan.carbon, self.plan.vehicles
         manager = self._address("AccessManager")
         arguments: dict[str, Callable[[], Sequence[Any]]] = {
             "AccessManager": lambda: [self.account.address],
@@ -282,6 +286,32 @@ class Deployer:
                 manager, of("MeterLedger"), of("MeterRegistry"), of("GridToken"),
                 of("CarbonIntensity"), of("CertificateFace"),
             ],
+            "EvRegistry": lambda: [
+                manager, of("MeterRegistry"),
+                (
+                    cars.max_soc_age_slots, cars.min_efficiency_bps, cars.soc_tolerance_bps,
+                    cars.gap_seconds, cars.abandon_seconds,
+                ),
+            ],
+            "IncentiveRates": lambda: [
+                manager, of("MeterLedger"),
+                of("QuorumPriceFeed" if prices.source == "feed" else "PostedPrice"),
+                of("CarbonIntensity"),
+                (
+                    cars.min_micro_inr_per_kwh, cars.max_micro_inr_per_kwh,
+                    cars.min_multiplier_bps, cars.max_multiplier_bps, cars.demand_weight_bps,
+                    cars.clean_g_per_kwh, cars.dirty_g_per_kwh, cars.surplus_wh, cars.stress_wh,
+                    cars.peak_wh, cars.max_state_age_slots, cars.max_price_age_seconds,
+                ),
+            ],
+            "OrderRules": lambda: [of("IncentiveRates")],
+            "V2GExchange": lambda: [
+                manager,
+                (
+                    of("EvRegistry"), of("MeterLedger"), of("OracleQuorum"), of("ClearingHouse"),
+                    of("IncentiveRates"), of("OrderRules"),
+                ),
+            ],
             "RealTimePool": lambda: [
                 manager, of("MeterRegistry"), of("MeterLedger"), of("ClearingHouse"),
                 markets.report_seconds,
@@ -338,6 +368,7 @@ class Deployer:
                 (role, self._address(name))
                 for role, names in CONTRACT_ROLES.items()
                 for name in names
+                if name not in self._omitted
             ),
             (Role.OPERATOR, str(self.account.address)),
         ]

@@ -161,6 +161,43 @@ class Carbon(_Strict):
         return self
 
 
+class Vehicles(_Strict):
+    """Charging from surplus and discharging under stress: prices, grid states, a session's limits.
+
+    Prices in micro-rupees per kWh, energies in Wh a slot, shares in 0.01 %.
+    """
+
+    min_micro_inr_per_kwh: Annotated[int, Field(gt=0, lt=2**40)] = 2_000_000
+    max_micro_inr_per_kwh: Annotated[int, Field(gt=0, lt=2**40)] = 12_000_000
+    min_multiplier_bps: Annotated[int, Field(gt=0, le=1_000_000)] = 10_000
+    max_multiplier_bps: Annotated[int, Field(gt=0, le=1_000_000)] = 20_000
+    demand_weight_bps: Annotated[int, Field(ge=0, le=10_000)] = 6_000
+    clean_g_per_kwh: Annotated[int, Field(ge=0, lt=65_535)] = 300
+    dirty_g_per_kwh: Annotated[int, Field(gt=0, lt=65_535)] = 900
+    surplus_wh: Annotated[int, Field(gt=0, lt=2**32)] = 500
+    stress_wh: Annotated[int, Field(gt=0, lt=2**32)] = 1_300
+    peak_wh: Annotated[int, Field(gt=0, lt=2**32)] = 2_500
+    max_state_age_slots: Annotated[int, Field(gt=0, lt=2**16)] = 2
+    max_price_age_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 3_600
+    max_soc_age_slots: Annotated[int, Field(gt=0, lt=2**16)] = 4
+    min_efficiency_bps: Annotated[int, Field(ge=5_000, le=10_000)] = 8_500
+    soc_tolerance_bps: Annotated[int, Field(ge=0, le=1_000)] = 300
+    gap_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 86_400
+    abandon_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 7 * 86_400
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.min_micro_inr_per_kwh > self.max_micro_inr_per_kwh:
+            raise ValueError("min_micro_inr_per_kwh is above max_micro_inr_per_kwh")
+        if self.min_multiplier_bps > self.max_multiplier_bps:
+            raise ValueError("min_multiplier_bps is above max_multiplier_bps")
+        if self.clean_g_per_kwh >= self.dirty_g_per_kwh:
+            raise ValueError("dirty_g_per_kwh must be above clean_g_per_kwh")
+        if self.abandon_seconds < self.gap_seconds:
+            raise ValueError("abandon_seconds must be at least gap_seconds")
+        return self
+
+
 class Parameters(_Strict):
     """Figures that the contracts start with; the operator and the admin can change most later."""
 
@@ -219,6 +256,7 @@ class Plan(_Strict):
     markets: Markets = Markets()
     feed: Feed = Feed()
     carbon: Carbon = Carbon()
+    vehicles: Vehicles = Vehicles()
     stablecoin: Stablecoin | None = None
 
     @model_validator(mode="after")
@@ -302,6 +340,8 @@ def local_plan(
         ),
         # Who retires a certificate in a demo sees its credits at once: the table knows the hour.
         carbon=Carbon(lead_seconds=3_600),
+        # A day of the neighbourhood passes in 24 minutes: settlements wait for minutes.
+        vehicles=Vehicles(gap_seconds=40 * slot_seconds, abandon_seconds=200 * slot_seconds),
         # Orders until two slots before the slot begins: a newcomer sees one cleared and settled.
         markets=Markets(
             gate_seconds=2 * slot_seconds, horizon_seconds=40 * slot_seconds, report_seconds=60

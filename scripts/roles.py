@@ -109,6 +109,13 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "withdrawLot": Role.CERTIFIER,
     },
     "RealTimePool": {"setGridPrices": Role.OPERATOR, "setDayAhead": Role.ADMIN},
+    "EvRegistry": {"setChargePoint": Role.OPERATOR, "setLimits": Role.OPERATOR},
+    "IncentiveRates": {"setSettings": Role.OPERATOR},
+    "V2GExchange": {
+        "order": Role.RELAYER,
+        "unplug": Role.RELAYER,
+        "withdrawBudget": Role.OPERATOR,
+    },
     "DayAheadMarket": {
         "deliver": Role.CLEARING,
         "pause": Role.PAUSER,
@@ -122,7 +129,13 @@ CONTRACT_ROLES: Mapping[Role, tuple[str, ...]] = {
     Role.LEDGER: ("MeterLedger",),
     Role.MARKET: ("EnergyMarket",),
     Role.CERTIFICATE: ("RenewableCertificate",),
-    Role.CLEARING: ("SurplusAuction", "Interconnection", "RealTimePool", "DayAheadMarket"),
+    Role.CLEARING: (
+        "SurplusAuction",
+        "Interconnection",
+        "RealTimePool",
+        "DayAheadMarket",
+        "V2GExchange",
+    ),
 }
 """Roles held by contracts."""
 

@@ -41,6 +41,12 @@ from backend.chain.types import (
     SwitchConfig,
     SwitchState,
 )
+from backend.chain.v2g import (
+    EvRegistryClient,
+    IncentiveRatesClient,
+    V2GClients,
+    V2GExchangeClient,
+)
 
 T = TypeVar("T")
 ProofNode = tuple[bytes, bytes, bytes]
@@ -417,6 +423,13 @@ class Clients:
             self.certificates = CertificateClients(
                 RenewableCertificateClient(contracts["RenewableCertificate"]),
                 CarbonIntensityClient(contracts["CarbonIntensity"]),
+            )
+        self.v2g: V2GClients | None = None
+        if "V2GExchange" in contracts.deployment.contracts:
+            self.v2g = V2GClients(
+                V2GExchangeClient(contracts["V2GExchange"]),
+                EvRegistryClient(contracts["EvRegistry"]),
+                IncentiveRatesClient(contracts["IncentiveRates"]),
             )
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])

@@ -11,6 +11,7 @@ from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
 from backend.chain.market_projections import market_projections
 from backend.chain.types import ZERO_ADDRESS, BillingMode, Reason
+from backend.chain.v2g_projections import v2g_projections
 from backend.telemetry import commands, events, prices, slots, terms
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.slots import SlotState
@@ -18,6 +19,7 @@ from backend.telemetry.slots import SlotState
 projections = EventHandlers()
 projections.include(market_projections)
 projections.include(certificate_projections)
+projections.include(v2g_projections)
 
 _AT_ONCE = (BillingMode.COMMUNITY, BillingMode.ON_REQUEST)  # set by the operator, while unheld
 

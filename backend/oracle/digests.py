@@ -13,6 +13,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from backend.chain.types import Commitment
+from backend.chain.v2g import Plug
 
 _DOMAIN = keccak(
     text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -31,6 +32,10 @@ _PRICE_OBSERVATION = keccak(
 _CARBON_INTENSITY = keccak(
     text="CarbonIntensity(uint64 firstHour,uint16[] gramsPerKwh,uint64 epoch)"
 )
+_PLUG_REPORT = keccak(
+    text="PlugReport(uint32 ev,uint32 chargePoint,uint16 socBps,uint64 slot,uint64 epoch)"
+)
+_SOC_REPORT = keccak(text="SocReport(uint256 sessionId,uint64 slot,uint16 socBps,uint64 epoch)")
 _REQUEST = b"\x19Ohmstead oracle request:\n"
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -109,6 +114,20 @@ def carbon_digest(
     figures = keccak(b"".join(grams.to_bytes(32, "big") for grams in grams_per_kwh))
     types = ["bytes32", "uint64", "bytes32", "uint64"]
     values = [_CARBON_INTENSITY, first_hour, figures, epoch]
+    return domain.digest(keccak(encode(types, values)))
+
+
+def plug_digest(domain: SigningDomain, plug: Plug, epoch: int) -> bytes:
+    """What is signed about a car at a charge point, in the V2G exchange's domain."""
+    types = ["bytes32", "uint32", "uint32", "uint16", "uint64", "uint64"]
+    values = [_PLUG_REPORT, plug.ev, plug.charge_point, plug.soc_bps, plug.slot, epoch]
+    return domain.digest(keccak(encode(types, values)))
+
+
+def soc_digest(domain: SigningDomain, session: int, slot: int, soc_bps: int, epoch: int) -> bytes:
+    """What is signed about a car's charge at the end of a slot, in the V2G exchange's domain."""
+    types = ["bytes32", "uint256", "uint64", "uint16", "uint64"]
+    values = [_SOC_REPORT, session, slot, soc_bps, epoch]
     return domain.digest(keccak(encode(types, values)))
 
 

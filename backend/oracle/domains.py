@@ -14,17 +14,19 @@ _CONTRACTS = {
     "priority": "PriorityRegistry",
     "feed": "QuorumPriceFeed",
     "carbon": "CarbonIntensity",
+    "v2g": "V2GExchange",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SigningDomains:
-    """Where signatures about slots, batteries, prices and carbon count; None: no such feed."""
+    """Where signatures count, by contract; None: the deployment has none such."""
 
     ledger: SigningDomain
     priority: SigningDomain
     feed: SigningDomain | None = None
     carbon: SigningDomain | None = None
+    v2g: SigningDomain | None = None
 
 
 def read_domains(rpc: RpcClient, contracts: ContractSet) -> SigningDomains:

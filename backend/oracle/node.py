@@ -6,21 +6,26 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
 from backend.chain.context import ChainContext
+from backend.chain.contracts import Call
 from backend.chain.types import Role
+from backend.chain.v2g import Plug, V2GClients
 from backend.oracle.attestation import KeyOf, Refusal, SlotChecks, check_battery, check_slot
 from backend.oracle.clock import SlotClock
 from backend.oracle.digests import (
     BatteryReport,
     battery_digest,
     carbon_digest,
+    plug_digest,
     request_digest,
     sign,
     signer_of,
     slot_digest,
+    soc_digest,
 )
 from backend.oracle.domains import SigningDomains, read_domains
 from backend.oracle.facts import ChainFacts
@@ -147,6 +152,55 @@ class OracleNode:
         digest = carbon_digest(domain, first_hour, grams_per_kwh, self._epoch())
         return sign(self._account, digest)
 
+    def sign_plug(self, plug: Plug) -> bytes:
+        """A signature of a car at a charge point: the charging service's word, checked against the
+        chain and the clock.
+
+        Raises:
+            Refusal: there is no such car or charge point, either is in a session, or the slot is
+                not the present one or the one before.
+            NodeUnreachableError, RpcError: the chain cannot be asked.
+        """
+        clients = self._v2g()
+        if not 0 <= self._clock.slot_at(self._now()) - plug.slot <= 1:
+            raise Refusal("other_slot", f"slot {plug.slot} is not the present one")
+        asked: list[Call[Any]] = [
+            clients.vehicles.ev_of(plug.ev),
+            clients.vehicles.charge_point_of(plug.charge_point),
+            clients.exchange.ev_state(plug.ev),
+            clients.exchange.session_at(plug.charge_point),
+        ]
+        car, point, (_, busy), other = self._chain.views.ask_many(asked, max_age_s=0.0)
+        if int(car["owner"], 16) == 0 or car["retired"]:
+            raise Refusal("unknown_car", f"the chain knows no car {plug.ev} in use")
+        if not any(point):
+            raise Refusal("unknown_point", f"meter {plug.charge_point} is no charge point")
+        if busy or other:
+            raise Refusal("busy", f"car {plug.ev} or meter {plug.charge_point} is in a session")
+        domain = self._read_domains().v2g
+        assert domain is not None
+        return sign(self._account, plug_digest(domain, plug, self._epoch()))
+
+    def sign_soc(self, session: int, slot: int, soc_bps: int) -> bytes:
+        """A signature of a car's charge at the end of a slot, if what the meter counted can have
+        brought it there. Raises as `sign_plug`."""
+        clients = self._v2g()
+        asked: list[Call[Any]] = [
+            clients.exchange.session(session),
+            clients.exchange.soc_range(session),
+            clients.vehicles.limits(),
+        ]
+        found, (low, high), limits = self._chain.views.ask_many(asked, max_age_s=0.0)
+        if found.closed or found.settled_slot != slot:
+            raise Refusal("other_slot", f"session {session} is settled to {found.settled_slot}")
+        tolerance = found.capacity_wh * limits["socToleranceBps"] // 10_000
+        soc_wh = found.capacity_wh * soc_bps // 10_000
+        if not low - tolerance <= soc_wh <= high + tolerance:
+            raise Refusal("impossible_charge", f"{soc_wh} Wh are not within {low} to {high} Wh")
+        domain = self._read_domains().v2g
+        assert domain is not None
+        return sign(self._account, soc_digest(domain, session, slot, soc_bps, self._epoch()))
+
     # ---- parts ---------------------------------------------------------------------------------
 
     def _check_new(self, proposal: SlotProposal) -> None:
@@ -179,6 +233,12 @@ class OracleNode:
 
     def _checks(self, signed: Mapping[int, bytes]) -> SlotChecks:
         return SlotChecks(self._clock, self._now(), self._key_of, self._facts, signed)
+
+    def _v2g(self) -> V2GClients:
+        clients = self._chain.clients.v2g
+        if clients is None:
+            raise Refusal("no_exchange", "the deployment has no V2GExchange contract")
+        return clients
 
     def _epoch(self) -> int:
         return self._chain.views.quorum(max_age_s=0.0).epoch

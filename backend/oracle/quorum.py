@@ -9,13 +9,14 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as FuturesTimeoutError
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import requests
 from eth_account.signers.local import LocalAccount
 
 from backend.chain.types import Quorum
+from backend.chain.v2g import Plug
 from backend.oracle.digests import BatteryReport, request_digest, sign, signer_of
 from backend.oracle.proposal import SlotProposal
 
@@ -114,6 +115,19 @@ class QuorumClient:
         document = {"first_hour": first_hour, "g_per_kwh": list(grams_per_kwh)}
         body = json.dumps(document).encode()
         return self._collect("/v1/carbon", body, digest, quorum, self._timeout_s)
+
+    def sign_plug(self, plug: Plug, digest: bytes, quorum: Quorum) -> list[bytes]:
+        """Enough signatures of a car at a charge point; as `sign_slot`."""
+        body = json.dumps(asdict(plug)).encode()
+        return self._collect("/v1/plugs", body, digest, quorum, self._timeout_s)
+
+    def sign_soc(
+        self, session: int, slot: int, soc_bps: int, digest: bytes, quorum: Quorum
+    ) -> list[bytes]:
+        """Enough signatures of a car's charge at the end of a slot; as `sign_slot`."""
+        document = {"session": session, "slot": slot, "soc_bps": soc_bps}
+        body = json.dumps(document).encode()
+        return self._collect("/v1/charges", body, digest, quorum, self._timeout_s)
 
     def last_registers(self, slot: int) -> dict[int, bytes]:
         """What a node that signed `slot` or later signed of each meter last: for an empty store.

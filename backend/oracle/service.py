@@ -33,6 +33,7 @@ from backend.oracle.salts import read_salt_key
 from backend.oracle.settlement import Settler
 from backend.oracle.trading import TradeKeeper
 from backend.oracle.upkeep import Upkeep
+from backend.oracle.v2g import V2GKeeper
 from backend.telemetry import commands, outbox, slots, terms
 from backend.telemetry.outbox import OutboxRow, OutboxState
 from backend.telemetry.store import Store
@@ -76,6 +77,11 @@ _STIRS_MARKETS = frozenset(
         "SlotClosed",
         "Deposited",
     }
+)
+
+
+_STIRS_CARS = frozenset(
+    {"SlotCommitted", "SessionStarted", "FlowSettled", "SessionOpened", "RatesUpdated"}
 )
 
 
@@ -186,6 +192,15 @@ class OracleService:
         self._markets_thread = SweepThread(
             self.markets.sweep, every_s=min(30.0, chain.deployment.slot_seconds / 3)
         )
+        slot_s = chain.deployment.slot_seconds
+        self.v2g = V2GKeeper(
+            store,
+            chain,
+            self.quorum,
+            time_scale=settings.time_scale_on(chain.deployment.chain_id, slot_s),
+            wake_sender=wake_sender,
+        )
+        self._v2g_thread = SweepThread(self.v2g.sweep, every_s=min(10.0, slot_s / 10))
         self._closer_wake = threading.Event()
         self._settler_wake = threading.Event()
 
@@ -231,6 +246,7 @@ class OracleService:
             ("prices", self.prices.run),
             ("upkeep", self._upkeep_thread.run),
             ("markets", self._markets_thread.run),
+            ("cars", self._v2g_thread.run),
             ("signers", self._run_signer_watch),
         ]
         for name, run in parts:
@@ -251,6 +267,7 @@ class OracleService:
             wake.wake()
         self._upkeep_thread.wake()
         self._markets_thread.wake()
+        self._v2g_thread.wake()
         self._closer_wake.set()
         self._settler_wake.set()
         deadline = time.monotonic() + _STOP_S
@@ -379,3 +396,5 @@ class OracleService:
             self.battery.wake()
         if event.name in _STIRS_MARKETS:
             self._markets_thread.wake()
+        if event.name in _STIRS_CARS:
+            self._v2g_thread.wake()

@@ -3,6 +3,8 @@
     POST /v1/slots      a SlotProposal (application/octet-stream)   -> {"signer", "signature"}
     POST /v1/batteries  {"battery", "soc_bps", "observed_at", "frames": ["<hex>"]} -> the same
     POST /v1/carbon     {"first_hour", "g_per_kwh": [...]} -> the same
+    POST /v1/plugs      {"ev", "charge_point", "soc_bps", "slot"} -> the same
+    POST /v1/charges    {"session", "slot", "soc_bps"} -> the same
     POST /v1/leaves     {"latest_slot", "registers": {"<meter>": "<hex>"}}: what it signed last
     POST /v1/price/rounds   {"after": <round>}: its prices and the decisions it knows, newer ones
     POST /v1/price/messages [<message>, ...] of other price nodes (price_messages.py), each signed
@@ -37,6 +39,7 @@ from backend.chain.context import ChainContext
 from backend.chain.contracts import ContractError
 from backend.chain.deployment import load_for_chain
 from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
+from backend.chain.v2g import Plug
 from backend.config import ConfigError, Settings, load_settings
 from backend.ingest.keyring import Keyring
 from backend.oracle.attestation import Refusal
@@ -87,6 +90,18 @@ def create_signer_app(node: OracleNode, price: PriceNode | None = None) -> Flask
         body = request.get_data()
         node.authorise("/v1/carbon", body, _signature_header())
         return _signed(node, node.sign_carbon(*parse_carbon_request(body)))
+
+    @app.post("/v1/plugs")
+    def plugs() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/plugs", body, _signature_header())
+        return _signed(node, node.sign_plug(parse_plug_request(body)))
+
+    @app.post("/v1/charges")
+    def charges() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/charges", body, _signature_header())
+        return _signed(node, node.sign_soc(*parse_charge_request(body)))
 
     @app.post("/v1/leaves")
     def leaves() -> Response:
@@ -164,6 +179,27 @@ def parse_carbon_request(body: bytes) -> tuple[int, list[int]]:
         raise ProposalError(f"g_per_kwh must be a list of 1..{_MOST_HOURS} figures")
     bounded = [_bounded({"g_per_kwh": figure}, "g_per_kwh", 2**16 - 1) for figure in figures]
     return _bounded(document, "first_hour", 2**40 - 1), bounded
+
+
+def parse_plug_request(body: bytes) -> Plug:
+    """A car at a charge point; ProposalError names the field that is wrong."""
+    document = _object(body)
+    return Plug(
+        _bounded(document, "ev", 2**32 - 1),
+        _bounded(document, "charge_point", 2**32 - 1),
+        _bounded(document, "soc_bps", 10_000),
+        _bounded(document, "slot", 2**40 - 1),
+    )
+
+
+def parse_charge_request(body: bytes) -> tuple[int, int, int]:
+    """Session, slot and charge; ProposalError names the field that is wrong."""
+    document = _object(body)
+    return (
+        _bounded(document, "session", 2**64 - 1),
+        _bounded(document, "slot", 2**40 - 1),
+        _bounded(document, "soc_bps", 10_000),
+    )
 
 
 def _bounded(document: Mapping[str, Any], field: str, most: int) -> int:

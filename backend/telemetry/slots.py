@@ -198,6 +198,14 @@ def following(connection: sa.Connection, previous: int) -> Slot | None:
     return None if found is None else _slot(found)
 
 
+def committed_after(connection: sa.Connection, slot: int, limit: int = 16) -> list[int]:
+    """Slots on chain after `slot`, the oldest first."""
+    statement = sa.select(slots.c.slot).where(
+        slots.c.state == SlotState.COMMITTED.value, slots.c.slot > slot
+    )
+    return list(connection.execute(statement.order_by(slots.c.slot).limit(limit)).scalars())
+
+
 def count_committed(connection: sa.Connection, after: int = 0) -> int:
     """How many slots newer than `after` are on chain."""
     statement = sa.select(sa.func.count()).where(

@@ -49,6 +49,10 @@ NAMES = (
     "CarbonIntensity",
     "CertificateFace",
     "RenewableCertificate",
+    "EvRegistry",
+    "IncentiveRates",
+    "OrderRules",
+    "V2GExchange",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
@@ -237,7 +241,11 @@ FIGURES: Mapping[str, Any] = {
     "emergencyCreditWh": 1_000,
     "maxRequestWh": 50_000,
     "minBond": 5_000_000,
-}
+    "firstLimits": (4, 8_500, 300, 600, 3_600),
+    "firstSettings": (
+        2_000_000, 12_000_000, 10_000, 20_000, 6_000, 300, 900, 500, 1_300, 2_500, 2, 10**6,
+    ),
+}  # fmt: skip
 """Constructor arguments by name."""
 
 _INTERFACE_OF = {

@@ -162,6 +162,10 @@ NAMES = {
     "day_ahead": "DayAheadMarket",
     "intensity": "CarbonIntensity",
     "certificates": "RenewableCertificate",
+    "vehicles": "EvRegistry",
+    "rates": "IncentiveRates",
+    "rules": "OrderRules",
+    "exchange": "V2GExchange",
 }
 
 
