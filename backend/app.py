@@ -42,6 +42,7 @@ from backend.api.sign_in import SignIn
 from backend.api.slot_reader import ProofReader, SlotReader
 from backend.api.summary import SummaryReader
 from backend.api.trade_routes import trade_blueprint
+from backend.api.v2g_routes import v2g_blueprint
 from backend.chain.accounts import load_account, refuse_development_keys
 from backend.chain.context import ChainContext
 from backend.config import Settings
@@ -208,6 +209,7 @@ def _wsgi(
     app.register_api(certificate_blueprint(services))
     app.register_api(market_blueprint(services))
     app.register_api(charging_blueprint(services))
+    app.register_api(v2g_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))
     app.add_url_rule("/api/openapi.json", "openapi", lambda: app.api_doc)

@@ -9,6 +9,7 @@ from eth_utils.crypto import keccak
 
 from backend.chain.context import ChainContext
 from backend.chain.rpc import RpcError
+from backend.oracle.digests import signer_of
 
 _EIP1271_MAGIC = bytes.fromhex("1626ba7e")
 
@@ -24,6 +25,13 @@ def is_signed(chain: ChainContext, account: str, message: str, signature: bytes)
     if by == account:
         return True
     digest = keccak(b"\x19E" + signable.header + signable.body)
+    return _contract_says_yes(chain, account, digest, signature)
+
+
+def is_signed_digest(chain: ChainContext, account: str, digest: bytes, signature: bytes) -> bool:
+    """True if the account (checksummed) signed an EIP-712 digest; as `is_signed`."""
+    if signer_of(digest, signature) == account:
+        return True
     return _contract_says_yes(chain, account, digest, signature)
 
 

@@ -29,6 +29,10 @@ const CONTRACTS = [
   "RealTimePool",
   "SurplusAuction",
   "Interconnection",
+  "EvRegistry",
+  "IncentiveRates",
+  "OrderRules",
+  "V2GExchange",
 ];
 const OPENZEPPELIN = {
   ERC20Permit: "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol",

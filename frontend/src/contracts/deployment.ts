@@ -10,11 +10,14 @@ import {
   energyMarketAbi,
   erc20PermitAbi,
   errorsAbi,
+  evRegistryAbi,
   gridTokenAbi,
+  incentiveRatesAbi,
   interconnectionAbi,
   meterLedgerAbi,
   meterRegistryAbi,
   oracleQuorumAbi,
+  orderRulesAbi,
   postedPriceAbi,
   quorumPriceFeedAbi,
   powerCoinDeskAbi,
@@ -23,6 +26,7 @@ import {
   realTimePoolAbi,
   surplusAuctionAbi,
   tariffBookAbi,
+  v2GExchangeAbi,
 } from "./abis";
 import type { ServiceConfig } from "../api/types";
 
@@ -46,6 +50,10 @@ export const ABIS = {
   RealTimePool: [...realTimePoolAbi, ...errorsAbi],
   SurplusAuction: [...surplusAuctionAbi, ...errorsAbi],
   Interconnection: [...interconnectionAbi, ...errorsAbi],
+  EvRegistry: [...evRegistryAbi, ...errorsAbi],
+  IncentiveRates: [...incentiveRatesAbi, ...errorsAbi],
+  OrderRules: [...orderRulesAbi, ...errorsAbi],
+  V2GExchange: [...v2GExchangeAbi, ...errorsAbi],
   Stablecoin: [...erc20PermitAbi, ...errorsAbi],
 } as const;
 

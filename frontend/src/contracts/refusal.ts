@@ -21,6 +21,7 @@ import { interconnectionSentences } from "./sentences/interconnection";
 import { meteringSentences } from "./sentences/metering";
 import { prioritySentences } from "./sentences/priority";
 import { standardSentences } from "./sentences/standard";
+import { vehicleSentences } from "./sentences/vehicles";
 
 const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...marketSentences,
@@ -30,6 +31,7 @@ const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...certificateSentences,
   ...meteringSentences,
   ...prioritySentences,
+  ...vehicleSentences,
   ...standardSentences,
 };
 

@@ -1,0 +1,58 @@
+import { formatEnergy } from "../../units/energy";
+import { formatInr, formatPrice } from "../../units/money";
+import type { Sentences } from "./types";
+
+const STATES = ["balanced", "in surplus", "under stress"];
+const share = (bps: bigint) => `${Number(bps) / 100} %`;
+
+/** Refusals of cars' sessions, of their registry, and of the prices of charging and discharging. */
+export const vehicleSentences = {
+  EvRegistry_BadLimits: (field) => `The limit ${field} cannot be that. Enter a value within its bounds.`,
+  EvRegistry_BadCapacity: () => "A battery holds between 1 Wh and 1 MWh. Check the capacity.",
+  EvRegistry_BadShare: (bps) => `${share(bps)} is no share: enter 0 to 100 %.`,
+  EvRegistry_UnknownEv: (ev) => `There is no car ${ev}.`,
+  EvRegistry_NotOwner: (ev) => `Car ${ev} belongs to another wallet.`,
+  EvRegistry_EvRetired: (ev) => `Car ${ev} was taken out for good. Register it anew.`,
+  EvRegistry_BadMeter: (meter) => `Meter ${meter} cannot be a charge point: it must be of kind EV and nobody’s.`,
+  EvRegistry_NoChargePoint: (meter) => `Meter ${meter} is no charge point. Choose another.`,
+  IncentiveRates_BadSettings: (field) => `The setting ${field} cannot be that. Enter a value within its bounds.`,
+  IncentiveRates_StaleState: (slot) => `The newest committed slot, ${slot}, is too old to judge the grid by. Wait for the next.`,
+  IncentiveRates_StalePrice: () => "The price is too old to set rates by. Wait for the next one.",
+  IncentiveRates_CarbonUnknown: (hour) => `The main grid’s carbon intensity is not known for hour ${hour} and those before it.`,
+  IncentiveRates_NotDue: (slot) => `Rates from slot ${slot} on are set already.`,
+  IncentiveRates_NoRates: (slot) => `There are no rates for slot ${slot} yet.`,
+  IncentiveRates_StaleRates: () => "Rates have not been confirmed for too long. Have them updated first.",
+  OrderRules_WrongState: (state) => `The community is ${STATES[state] ?? "in another state"}: charging needs surplus or a departure that cannot wait, discharging needs stress.`,
+  OrderRules_StateExceeded: (left, wanted) => `Only ${formatEnergy(left)} of the slot are left to order, not ${formatEnergy(wanted)}.`,
+  OrderRules_PriceAboveLimit: (price, max) => `Charging costs ${formatPrice(price)}; the owner pays ${formatPrice(max)} at most.`,
+  OrderRules_RewardBelowLimit: (reward, min) => `Discharging earns ${formatPrice(reward)}; the owner asks for ${formatPrice(min)} at least.`,
+  OrderRules_EscrowShort: (escrow, needed) => `The session has ${formatInr(escrow, "down")} left, and this could cost ${formatInr(needed, "up")}.`,
+  OrderRules_BatteryFull: (room, wanted) => `The battery has room for ${formatEnergy(room)}, not ${formatEnergy(wanted)}.`,
+  OrderRules_BelowReserve: (available, needed) => `The battery has ${formatEnergy(available)} above its reserve; this takes ${formatEnergy(needed)}.`,
+  OrderRules_TargetAtRisk: (left, needed) => `The car could not be as full as its owner wants: that needs ${needed} slots, and ${left} are left.`,
+  V2GExchange_ZeroAmount: () => "Enter an amount above zero.",
+  V2GExchange_BudgetShort: (free, wanted) => `The budget has ${formatInr(free, "down")} that no session has reserved, not ${formatInr(wanted, "up")}.`,
+  V2GExchange_NotOwner: (ev) => `Car ${ev} belongs to another wallet.`,
+  V2GExchange_BadShare: (bps) => `${share(bps)} is no share: enter 0 to 100 %.`,
+  V2GExchange_EvBusy: (ev, session) => `Car ${ev} is in session ${session} already. End that first.`,
+  V2GExchange_ChargePointBusy: (meter, session) => `Charge point ${meter} is used by session ${session}. Choose another, or wait.`,
+  V2GExchange_WrongNonce: (_given, expected) => `The authorisation is used or cancelled; the car’s next number is ${expected}. Sign again.`,
+  V2GExchange_Expired: () => "The authorisation has expired. Sign again.",
+  V2GExchange_BadSignature: () => "The authorisation is not signed by the car’s owner.",
+  V2GExchange_BadDeparture: (slot) => `The departure, slot ${slot}, is over already. Choose a later one.`,
+  V2GExchange_WrongPlug: (ev, meter) => `The oracle has seen car ${ev} at charge point ${meter}: the authorisation is for another.`,
+  V2GExchange_StaleSoc: (slot) => `The battery’s charge was last reported in slot ${slot}, too long ago.`,
+  V2GExchange_UnknownSession: (session) => `There is no session ${session}.`,
+  V2GExchange_SessionOver: (session) => `Session ${session} is over.`,
+  V2GExchange_BadOrder: (field) => `The order’s ${field} is not acceptable.`,
+  V2GExchange_TooFarBehind: (slot) => `The session is settled to slot ${slot} only. Settle it before more is ordered.`,
+  V2GExchange_WrongMeter: (given, expected) => `The proof is of meter ${given}; the session is at charge point ${expected}.`,
+  V2GExchange_SlotSettled: (slot) => `Slot ${slot} counts already, or is from before the session.`,
+  V2GExchange_SlotsLeftOut: (slot) => `Slots before ${slot} are to be settled first.`,
+  V2GExchange_NotAfterEnd: (slot, end) => `Slot ${slot} is after the session’s end in slot ${end}.`,
+  V2GExchange_RegisterWentBack: () => "The charge point’s registers are below what is settled already.",
+  V2GExchange_ForgedSoc: (soc, low, high) => `The energy metered allows a charge of ${formatEnergy(low)} to ${formatEnergy(high)}, not ${formatEnergy(soc)}.`,
+  V2GExchange_SocSlot: (_slot, settled) => `A charge can be reported for slot ${settled} only, once.`,
+  V2GExchange_NotAllowed: () => "Only the owner may end the session before its departure.",
+  V2GExchange_TooEarly: () => "It is too early for that: the session can still be settled.",
+} satisfies Sentences;
