@@ -126,7 +126,8 @@ class App:
         if self.mesh is not None:
             received = self.board.radio_receive()
             while received is not None:
-                self.mesh.link.on_packet(received[0], received[1], received[2], self.board.ticks())
+                src, packet, rssi_dbm, age_ms = received
+                self.mesh.link.on_packet(src, packet, rssi_dbm, self.board.ticks(), age_ms)
                 received = self.board.radio_receive()
         wait = self._bus.poll(now_ms)
         if now_ms >= self._next_sample_ms:
@@ -236,23 +237,23 @@ class App:
 
     def _deliver(self, now_ms: int) -> None:
         outbox = self.node.outbox
-        by_wire = self.role == settings.GATEWAY or self.mesh is None
-        if not len(outbox) or not (by_wire or self.mesh.connected):
+        by_air = None if self.role == settings.GATEWAY else self.mesh
+        if not len(outbox) or (by_air is not None and not by_air.connected):
             return
         frames = outbox.batch(_BATCH)
         if outbox.sequence != self._told:
             self._told = outbox.sequence
             self._remember()  # before anything is told
             self._sent = {data: sent for data, sent in self._sent.items() if data in frames}
+        hops = 0 if by_air is None else min(by_air.hops, 12)
         for data in frames:
             due_ms, tries = self._sent.get(data, (0, 0))
             if now_ms < due_ms:
                 continue
-            if by_wire:
+            if by_air is None:
                 self.board.usb_write(cobs.encode(data) + b"\0")
-            elif not self.mesh.send_up(data):
+            elif not by_air.send_up(data):
                 return
-            hops = 0 if by_wire else min(self.mesh.hops, 12)
             pause = min(_LONGEST_AGAIN_MS, (_AGAIN_MS + 500 * hops) << min(tries, 4))
             self._sent[data] = (now_ms + pause, tries + 1)
 

@@ -141,7 +141,7 @@ class Board:
         return self._radio
 
     def radio_receive(self):
-        """(source, packet, dBm) or None."""
+        """(source, packet, dBm, how many ms ago) or None."""
         return self._radio.receive()
 
     def cipher(self, secret: bytes):

@@ -5,14 +5,14 @@ the tag of the cipher if the network has one. Counters grow with each packet of 
 
 DATA     a payload, or a piece of one that is longer than a packet; to one neighbour or to all
 ACK      u32 boot, u32 counter of the packet it answers
-BEACON   u8 kind and 6 bytes of the root, u16 number, u8 stratum, u48 network time, what the mesh adds
+BEACON   u8 kind and 6 bytes of the root, its u16 boot and u32 number, u8 stratum, u48 time, what the mesh adds
 SOLICIT  nothing: who has the network's time, say it
 """
 
 import struct
 
 from devices.esp32 import link
-from devices.esp32.hopping import Schedule
+from devices.esp32.hopping import BEACON_EVERY, Schedule
 from devices.esp32.neighbours import Neighbours
 from devices.esp32.network_time import NetworkTime
 from devices.esp32.send_queue import SendQueue
@@ -75,7 +75,8 @@ class EspNowLink(link.Link):
         super().__init__(address)
         self.boot = boot
         self.schedule = schedule
-        self.time = NetworkTime(address, is_root)
+        silent_ms = 8 * BEACON_EVERY * schedule.dwell_ms
+        self.time = NetworkTime(address, is_root, boot, silent_ms)
         self.time.synced = self.time.synced or not schedule.hop
         self.neighbours = Neighbours()
         self.extra = b""
@@ -177,7 +178,7 @@ class EspNowLink(link.Link):
 
     def _send_beacon(self, now_ms: int) -> None:
         kind, root, number, stratum = self.time.beacon()
-        body = struct.pack(">B6sHB", kind, root, number, min(stratum, 255))
+        body = struct.pack(">B6sHIB", kind, root, number[0], number[1], min(stratum, 255))
         body += self.time.now(now_ms).to_bytes(6, "big") + self.extra[:MAX_EXTRA]
         self._radio.send(link.BROADCAST, self._packet(BEACON, 0, body))
 
@@ -282,8 +283,10 @@ class EspNowLink(link.Link):
 
     # ---- receiving ---------------------------------------------------------------------------------
 
-    def on_packet(self, src: bytes, packet: bytes, rssi_dbm: int, now_ms: int) -> None:
-        """What the radio has received."""
+    def on_packet(
+        self, src: bytes, packet: bytes, rssi_dbm: int, now_ms: int, age_ms: int = 0
+    ) -> None:
+        """What the radio has received, `age_ms` ago."""
         opened = self._opened(src, packet)
         if opened is None:
             self.refused += 1
@@ -298,8 +301,8 @@ class EspNowLink(link.Link):
             self.refused += 1
         elif kind == ACK and len(body) == 8:
             self._on_ack(src, body, now_ms)
-        elif kind == BEACON and len(body) >= 16:
-            self._on_beacon(src, body, rssi_dbm, now_ms)
+        elif kind == BEACON and len(body) >= 20:
+            self._on_beacon(src, body, rssi_dbm, now_ms, age_ms)
         elif kind == SOLICIT and self.time.synced and self.schedule.hop:
             self._send_beacon(now_ms)
 
@@ -359,13 +362,16 @@ class EspNowLink(link.Link):
                 self._settle(sending, True, now_ms)
                 return
 
-    def _on_beacon(self, src: bytes, body: bytes, rssi_dbm: int, now_ms: int) -> None:
-        kind, root, number, stratum = struct.unpack_from(">B6sHB", body, 0)
-        time_ms = int.from_bytes(body[10:16], "big") + _AIR_MS
-        if self.schedule.hop and self.time.hear(kind, root, number, stratum, time_ms, now_ms):
+    def _on_beacon(
+        self, src: bytes, body: bytes, rssi_dbm: int, now_ms: int, age_ms: int
+    ) -> None:
+        kind, root, boot, number, stratum = struct.unpack_from(">B6sHIB", body, 0)
+        time_ms = int.from_bytes(body[14:20], "big") + _AIR_MS + age_ms
+        of_root = (boot, number)
+        if self.schedule.hop and self.time.hear(kind, root, of_root, stratum, time_ms, now_ms):
             self._tune(now_ms)
         if self.on_beacon:
-            self.on_beacon(src, body[16:], rssi_dbm, now_ms)
+            self.on_beacon(src, body[20:], rssi_dbm, now_ms)
 
     def _chance(self, below: int) -> int:
         self._random = (self._random * 1103515245 + 12345) & 0x7FFFFFFF

@@ -1,9 +1,12 @@
 """ESP-NOW as MicroPython has it."""
 
+import time
+
 import espnow
 import network
 
 _PEERS = 19  # of 20 one is the broadcast address
+_OLDEST_MS = 500  # more is not believed: the table knows a neighbour's last packet only
 _BROADCAST = b"\xff\xff\xff\xff\xff\xff"
 
 
@@ -38,11 +41,14 @@ class Radio:
             self.dropped += 1
 
     def receive(self):
-        """(source, packet, dBm) of the next packet, or None."""
+        """(source, packet, dBm, how many ms ago) of the next packet, or None."""
         if not self._espnow.any():
             return None
         source, packet = self._espnow.recv(0)
         if source is None:
             return None
         seen = self._espnow.peers_table.get(source)
-        return bytes(source), bytes(packet), seen[0] if seen else -90
+        if seen is None:
+            return bytes(source), bytes(packet), -90, 0
+        age_ms = time.ticks_diff(time.ticks_ms(), seen[1])
+        return bytes(source), bytes(packet), seen[0], max(0, min(_OLDEST_MS, age_ms))

@@ -1,41 +1,41 @@
 """Simulated ESP32 boards that run the real firmware, and what is around them.
 
-Each board is `wasm/board.mjs`, a process of MicroPython for WebAssembly; it connects to the
-`Workbench` over TCP. The workbench gives it air (the ether, in real time), a metering bus, a
-converter and a cable, and starts it again after a reset.
+A `Board` hangs on the ether's virtual time: when it is its turn it learns what happened meanwhile
+and does what the firmware does. `WasmBoard` runs it compiled on MicroPython for WebAssembly, in a
+process of its own behind a TCP connection; `virtual_board.VirtualBoard` runs the same on Python.
+Time stands still while a board thinks: a busy machine makes the simulation slow, and never wrong.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 import os
 import shutil
-import signal
+import socket
+import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from devices import firmware
 from devices.simulator.ether import Ether, Station
 from devices.simulator.metering_chips import Bus
-from devices.simulator.virtual_time import VirtualTime
 
-_LOG = logging.getLogger("boards")
 _HOST = Path(__file__).with_name("wasm") / "board.mjs"
 _PACKAGE = firmware.ROOT / "node_modules/@micropython/micropython-webassembly-pyscript"
-_SOFTWARE, _POWER_ON, _WATCHDOG = "5", "1", "3"
-_RESET_EXIT = 3
+POWER_ON, WATCHDOG, SOFTWARE = 1, 3, 5
+"""Why a board started, as `machine.reset_cause()` tells it."""
 _LOWER_BY = 5
-_RESTART_S = 0.3
-_LONGEST_LINE = 1 << 16
+_CHIP_ANSWERS_US = 1000
+_CONNECT_S = 60.0
+_LOOK_S = 0.5
+_RESTART_US = 300_000
+_PINS_OF_JUMPER = "4"
 
 
 def missing() -> str | None:
-    """What this machine lacks to run boards, in words; None if nothing."""
+    """What this machine lacks to run compiled firmware, in words; None if nothing."""
     if shutil.which("node") is None:
         return "Node.js"
     if not _PACKAGE.exists():
@@ -47,225 +47,240 @@ def missing() -> str | None:
     return None
 
 
-@dataclass(eq=False)
 class Board:
-    """One board on the workbench.
+    """What every simulated board has; see the module.
 
     Attributes:
-        pins: level of each output the firmware has set.
-        adc: what its converter reads, 0..4095.
-        on_pin, on_usb: called with (pin, level), and with what came over the cable.
-        printed: what the program said, exceptions included.
-        starts: how often it was started.
+        adc: what the battery's converter reads, 0..4095.
+        on_usb: called with what it sends over its cable.
+        station: its radio, None while it is off or has none.
+        is_on: it has power.
+        starts: how often its program was started.
     """
 
-    node_id: int
-    storage: Path
-    place: tuple[float, float]
-    bus: Bus | None = None
-    adc: int = 0
-    pins: dict[int, int] = field(default_factory=dict)
-    on_pin: Callable[[int, int], object] = lambda pin, level: None
-    on_usb: Callable[[bytes], object] = lambda data: None
-    printed: list[str] = field(default_factory=list)
-    jumper: bool = False
-    starts: int = 0
-    station: Station | None = None
-    watchdog_ms: int = 0
-    fed_at: float = 0.0
-    cause: str = _POWER_ON
-    process: asyncio.subprocess.Process | None = None
-    writer: asyncio.StreamWriter | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self, ether: Ether, place: tuple[float, float], bus: Bus | None = None) -> None:
+        self.place = place
+        self.adc = 0
+        self.on_usb: Callable[[bytes], object] = lambda data: None
+        self.station: Station | None = None
+        self.is_on = False
+        self.starts = 0
+        self._ether = ether
+        self._time = ether.time
+        self._bus = bus
+        self._usb = b""
+        self._uart = b""
+        self._air: list[tuple[bytes, bytes, int]] = []
+        self._began_ms = 0
+        self._turn = 0
 
-    def tell(self, **message: object) -> None:
-        """Something happens to the board; lost if it is off."""
-        if self.writer is not None and not self.writer.is_closing():
-            self.writer.write(json.dumps(message).encode() + b"\n")
+    def power_on(self, cause: int = POWER_ON) -> None:
+        """Starts the program; it runs by itself as time passes."""
+        self.is_on = True
+        self.starts += 1
+        self._began_ms = self._time.now_ms
+        self._start(cause)
+        self._at(self._time.now_us)
 
-    def set_adc(self, counts: int) -> None:
-        """What the converter reads from now on."""
-        if counts != self.adc:
-            self.adc = counts
-            self.tell(adc=counts)
+    def power_off(self) -> None:
+        """What was not stored is gone."""
+        self.is_on = False
+        self._turn += 1
+        self._usb = self._uart = b""
+        self._air.clear()
+        if self.station is not None:
+            self.station.leave()
+            self.station = None
 
     def type(self, data: bytes) -> None:
-        """Bytes into the cable."""
-        self.tell(usb=data.hex())
+        """Bytes into the cable; lost if it is off."""
+        if self.is_on:
+            self._usb += data
+            self._at(self._time.now_us)
 
-    async def until(self, condition: Callable[[], object], within_s: float = 20.0) -> None:
-        """Returns when something is so, which is looked at whenever the board says anything."""
-        async with asyncio.timeout(within_s):
-            while not condition():
-                self.changed.clear()
-                await self.changed.wait()
+    def _start(self, cause: int) -> None:
+        raise NotImplementedError
+
+    def _step(self) -> int | None:
+        """One step of the program; in how many ms it wants the next, None if it has ended."""
+        raise NotImplementedError
+
+    def _at(self, when_us: int) -> None:
+        self._turn += 1
+        turn = self._turn
+        self._time.at(when_us, lambda: self._run() if turn == self._turn else None)
+
+    def _run(self) -> None:
+        wait_ms = self._step() if self.is_on else None
+        if wait_ms is not None:
+            self._at((self._time.now_ms + max(1, wait_ms)) * 1000)
+
+    # ---- what the program does -------------------------------------------------------------------
+
+    def _join(self, address: bytes) -> None:
+        def receive(source: bytes, packet: bytes, rssi: int, _now_ms: int) -> None:
+            self._air.append((source, packet, rssi))
+            self._at(self._time.now_us)
+
+        self.station = self._ether.join(address, self.place, receive)
+
+    def _ask_chips(self, data: bytes) -> None:
+        if self._bus is not None:
+            self._uart += self._bus.answer(data)
 
 
-class Workbench:
-    """All boards of this process; use as `async with`."""
+class WasmBoard(Board):
+    """A board whose program runs compiled, in a process of its own.
 
-    def __init__(self, ether: Ether) -> None:
-        self.ether = ether
-        self.boards: dict[int, Board] = {}
-        self._time: VirtualTime = ether.time
-        self._began = time.monotonic() - ether.time.now_us / 1_000_000
-        self._poke = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._server: asyncio.Server | None = None
-        self._port = 0
-        self._image = Path()
+    Attributes:
+        storage: file of its non-volatile memory.
+        pins: level of each output that the program has set.
+        jumper: it is set: the console opens at the next start.
+        printed: what the program said, exceptions included.
+        pid: of its process.
+    """
 
-    async def __aenter__(self) -> Workbench:
-        self._image = (await asyncio.to_thread(firmware.build)) / "image"
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LONGEST_LINE)
-        self._port = self._server.sockets[0].getsockname()[1]
-        self._tasks.append(asyncio.create_task(self._let_time_pass()))
-        return self
+    def __init__(
+        self,
+        ether: Ether,
+        place: tuple[float, float],
+        storage: Path,
+        bus: Bus | None = None,
+    ) -> None:
+        super().__init__(ether, place, bus)
+        self.storage = storage
+        self.pins: dict[int, int] = {}
+        self.on_pin: Callable[[int, int], object] = lambda pin, level: None
+        self.jumper = False
+        self.printed: list[str] = []
+        self.watchdog_ms: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._listener: socket.socket | None = None
+        self._line: socket.socket | None = None
+        self._heard = b""
 
-    async def __aexit__(self, *_failure: object) -> None:
-        for board in list(self.boards.values()):
-            await self.power_off(board)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
+    @property
+    def pid(self) -> int | None:
+        """Of its process while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
 
-    # ---- boards ----------------------------------------------------------------------------------
-
-    async def power_on(self, board: Board, cause: str = _POWER_ON) -> None:
-        """Starts it, and again whenever it resets or its watchdog bites, until `power_off`."""
-        board.cause = cause
-        self.boards[board.node_id] = board
-        self._tasks.append(asyncio.create_task(self._keep_running(board)))
-
-    async def power_off(self, board: Board) -> None:
+    def power_off(self) -> None:
         """Takes its power, between two instructions."""
-        self.boards.pop(board.node_id, None)
-        process, board.process = board.process, None
-        if process is not None and process.returncode is None:
-            process.kill()
-            await process.wait()
-        self._unplug(board)
+        super().power_off()
+        self.pins.clear()
+        for end in (self._line, self._listener):
+            if end is not None:
+                end.close()
+        self._line = self._listener = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
 
-    def _unplug(self, board: Board) -> None:
-        if board.station is not None:
-            board.station.leave()
-            board.station = None
-        board.writer = None
-        board.pins.clear()
-
-    async def _keep_running(self, board: Board) -> None:
-        while self.boards.get(board.node_id) is board:
-            board.starts += 1
-            board.fed_at, board.watchdog_ms = time.monotonic(), 0
-            process = board.process = await self._spawn(board)
-            watching = asyncio.create_task(self._watch(board, process))
-            code = await process.wait()
-            watching.cancel()
-            if board.cause != _WATCHDOG:
-                board.cause = _SOFTWARE if code == _RESET_EXIT else _POWER_ON
-            self._unplug(board)
-            await asyncio.sleep(_RESTART_S)
-
-    async def _spawn(self, board: Board) -> asyncio.subprocess.Process:
+    def _start(self, cause: int) -> None:
+        image = firmware.build() / "image"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(_LOOK_S)
+        self._heard = b""
+        self.watchdog_ms = None
         node = shutil.which("node")
         assert node is not None, missing()
-        cause, board.cause = board.cause, _POWER_ON
-        return await asyncio.create_subprocess_exec(
-            node, "--max-old-space-size=64", str(_HOST),
-            "--host", str(self._port), "--name", str(board.node_id), "--image", str(self._image),
-            "--nvs", str(board.storage), "--cause", cause,
-            stdin=asyncio.subprocess.DEVNULL, preexec_fn=_lower,
+        self._process = subprocess.Popen(
+            [
+                node, "--max-old-space-size=64", str(_HOST),
+                "--host", str(self._listener.getsockname()[1]), "--name", self.storage.stem,
+                "--image", str(image), "--nvs", str(self.storage), "--cause", str(cause),
+            ],
+            stdin=subprocess.DEVNULL, preexec_fn=_lower,
         )  # fmt: skip
 
-    async def _watch(self, board: Board, process: asyncio.subprocess.Process) -> None:
-        """The chip's watchdog: a program that does not feed it is restarted."""
-        while process.returncode is None:
-            await asyncio.sleep(0.5)
-            silent_ms = (time.monotonic() - board.fed_at) * 1000
-            if board.watchdog_ms and silent_ms > board.watchdog_ms:
-                _LOG.warning("board %d: the watchdog bites", board.node_id)
-                board.cause = _WATCHDOG
-                process.send_signal(signal.SIGKILL)
-                return
+    def _connect(self) -> socket.socket:
+        """Its line; processes start side by side, so one waits only when it is a board's turn."""
+        if self._line is None:
+            assert self._listener is not None
+            assert self._process is not None
+            deadline = time.monotonic() + _CONNECT_S
+            while self._line is None:
+                try:
+                    self._line, _ = self._listener.accept()
+                except TimeoutError:
+                    if self._process.poll() is not None or time.monotonic() > deadline:
+                        raise ConnectionRefusedError("the board's process does not start") from None
+            self._line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._listener.close()
+        return self._line
 
-    # ---- one connection --------------------------------------------------------------------------
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _step(self) -> int | None:
+        happened: dict[str, Any] = {
+            "step": self._time.now_ms - self._began_ms,
+            "adc": self.adc,
+            "usb": self._usb.hex(),
+            "uart": self._uart.hex(),
+            "pins": {_PINS_OF_JUMPER: 0 if self.jumper else 1},
+            "air": [f"{source.hex()} {packet.hex()} {rssi}" for source, packet, rssi in self._air],
+        }
+        self._usb = self._uart = b""
+        self._air.clear()
         try:
-            hello = json.loads(await reader.readline())
-            board = self.boards[int(hello["name"])]
-        except (ValueError, KeyError, OSError):
-            writer.close()
-            return
-        board.writer = writer
-        board.tell(pin=4, level=0 if board.jumper else 1)
-        board.tell(adc=board.adc)
-        board.tell(start=True)
-        try:
-            while line := await reader.readline():
-                self._take(board, json.loads(line))
-                board.changed.set()
-        except (OSError, ValueError):
-            _LOG.debug("board %d: connection lost", board.node_id)
-        finally:
-            writer.close()
+            line = self._connect()
+            limit_ms = self.watchdog_ms
+            line.settimeout(_CONNECT_S if limit_ms is None else limit_ms / 1000)
+            line.sendall(json.dumps(happened).encode() + b"\n")
+            return self._answers(line)
+        except TimeoutError:
+            self._restart(WATCHDOG)
+        except OSError:
+            self._restart(POWER_ON)  # somebody has killed it
+        return None
 
-    def _take(self, board: Board, said: dict[str, Any]) -> None:
-        board.fed_at = time.monotonic()
-        if "air" in said:
-            self._send(board, bytes.fromhex(said["target"]), bytes.fromhex(said["air"]))
-        elif "channel" in said:
-            if board.station is not None:
-                board.station.channel = said["channel"]
-        elif "uart" in said:
-            if board.bus is not None:
-                board.tell(uart=board.bus.answer(bytes.fromhex(said["uart"])).hex())
-        elif "usb" in said:
-            board.on_usb(bytes.fromhex(said["usb"]))
-        elif "pin" in said:
-            board.pins[said["pin"]] = said["level"]
-            board.on_pin(said["pin"], said["level"])
-        elif "address" in said:
-            self._join(board, bytes.fromhex(said["address"]))
-        elif "watchdog_ms" in said:
-            board.watchdog_ms = said["watchdog_ms"]
-        elif "print" in said:
-            board.printed.append(said["print"])
-            _LOG.warning("board %d: %s", board.node_id, said["print"].rstrip())
-
-    # ---- the air ---------------------------------------------------------------------------------
-
-    def _join(self, board: Board, address: bytes) -> None:
-        def receive(source: bytes, packet: bytes, rssi: int, _now_ms: int) -> None:
-            board.tell(air=packet.hex(), source=source.hex(), rssi=rssi)
-
-        board.station = self.ether.join(address, board.place, receive)
-
-    def _send(self, board: Board, target: bytes, packet: bytes) -> None:
-        if board.station is not None:
-            self._time.run_until(self._now_us())
-            board.station.send(target, packet)
-            self._poke.set()
-
-    def _now_us(self) -> int:
-        return int((time.monotonic() - self._began) * 1_000_000)
-
-    async def _let_time_pass(self) -> None:
-        """The ether lives in real time: it moves whenever something is to happen in it."""
+    def _answers(self, line: socket.socket) -> int | None:
         while True:
-            self._poke.clear()
-            self._time.run_until(self._now_us())
-            due_us = self._time.next_us
-            pause_s = 1.0 if due_us is None else max(0.0, (due_us - self._now_us()) / 1_000_000)
-            try:
-                async with asyncio.timeout(pause_s):
-                    await self._poke.wait()
-            except TimeoutError:
-                continue
+            *whole, self._heard = self._heard.split(b"\n")
+            for i, text in enumerate(whole):
+                said = json.loads(text)
+                if "wait" in said:
+                    self._heard = b"\n".join((*whole[i + 1 :], self._heard))
+                    wait_ms = int(said["wait"])
+                    return min(wait_ms, _CHIP_ANSWERS_US // 1000) if self._uart else wait_ms
+                if "reset" in said:
+                    self._restart(SOFTWARE)
+                    return None
+                self._take(said)
+            data = line.recv(65536)
+            if not data:
+                raise ConnectionResetError
+            self._heard += data
+
+    def _restart(self, cause: int) -> None:
+        self.power_off()
+        self.is_on = True
+        self._turn += 1
+        turn = self._turn
+        again_us = self._time.now_us + _RESTART_US
+        self._time.at(again_us, lambda: self.power_on(cause) if turn == self._turn else None)
+
+    def _take(self, said: dict[str, Any]) -> None:
+        if "air" in said:
+            if self.station is not None:
+                self.station.send(bytes.fromhex(said["target"]), bytes.fromhex(said["air"]))
+        elif "channel" in said:
+            if self.station is not None:
+                self.station.channel = said["channel"]
+        elif "uart" in said:
+            self._ask_chips(bytes.fromhex(said["uart"]))
+        elif "usb" in said:
+            self.on_usb(bytes.fromhex(said["usb"]))
+        elif "pin" in said:
+            self.pins[said["pin"]] = said["level"]
+            self.on_pin(said["pin"], said["level"])
+        elif "address" in said:
+            self._join(bytes.fromhex(said["address"]))
+        elif "watchdog_ms" in said:
+            self.watchdog_ms = said["watchdog_ms"]
+        elif "print" in said:
+            self.printed.append(said["print"])
 
 
 def _lower() -> None:
-    """In the child: others' work comes first, and it ends with us."""
+    """In the child: others' work comes first."""
     os.nice(_LOWER_BY)

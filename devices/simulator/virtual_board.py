@@ -1,6 +1,6 @@
 """A board in virtual time: the firmware's program as it is, on Python, with all hardware simulated.
 
-What `boards.py` runs compiled and in real time runs here as fast as the machine can: days in seconds.
+What `boards.WasmBoard` runs compiled runs here as fast as Python can: days in seconds.
 """
 
 from __future__ import annotations
@@ -11,34 +11,20 @@ from typing import Any
 
 from devices.esp32 import settings
 from devices.esp32.app import App
-from devices.simulator.ether import Ether, Station
+from devices.simulator.boards import Board
+from devices.simulator.ether import Ether
 from devices.simulator.metering_chips import Bus
 
-
-class _Uart:
-    """The metering bus: chips answer at once."""
-
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._heard = b""
-
-    def write(self, data: bytes) -> None:
-        self._heard += self._bus.answer(data)
-
-    def read(self) -> bytes | None:
-        heard, self._heard = self._heard, b""
-        return heard or None
+_CAUSES = {1: 0, 3: 1, 5: 3}
 
 
-class VirtualBoard:
-    """What `devices/esp32/board.py` is on an ESP32. `power_on` and `power_off` as often as wanted.
+class VirtualBoard(Board):
+    """What `devices/esp32/board.py` is on an ESP32.
 
     Attributes:
         storage: its non-volatile memory, which outlives power.
         contacts: by relay, 1 closed.
-        adc: what the battery's converter reads.
         app: the program that runs, None while it is off.
-        on_usb: called with what it sends over its cable.
     """
 
     def __init__(
@@ -49,63 +35,34 @@ class VirtualBoard:
         bus: Bus | None = None,
         cipher: Callable[[bytes], Any] = lambda secret: None,
     ) -> None:
-        self.storage: dict[str, str] = {
-            "config": json.dumps({**settings.defaults(), "key": "", "secret": "", **config})
-        }
-        self.place = place
+        super().__init__(ether, place, bus)
+        whole = {**settings.defaults(), "key": "", "secret": "", **config}
+        self.storage = {"config": json.dumps(whole)}
         self.contacts: dict[int, int] = {}
-        self.adc = 0
         self.app: App | None = None
-        self.on_usb: Callable[[bytes], object] = lambda data: None
-        self.station: Station | None = None
-        self._ether = ether
-        self._time = ether.time
-        self._bus = bus
         self._cipher = cipher
-        self._usb = b""
-        self._air: list[tuple[bytes, bytes, int]] = []
-        self._began_ms = 0
-        self._turn = 0
         self._cause = 0
-
-    # ---- power -----------------------------------------------------------------------------------
-
-    def power_on(self, cause: int = 0) -> None:
-        """Starts the program; it runs by itself as time passes."""
-        self._began_ms = self._time.now_ms
-        self._cause = cause
-        self.app = App(self)
-        self._run()
+        self._again = False
 
     def power_off(self) -> None:
         """What was not stored is gone."""
-        self._turn += 1
+        super().power_off()
         self.app = None
-        self._usb = b""
-        self._air.clear()
         self.contacts.clear()
-        if self.station is not None:
-            self.station.leave()
 
-    def _run(self) -> None:
-        if self.app is None:
-            return
-        self._turn += 1
-        turn = self._turn
+    def _start(self, cause: int) -> None:
+        self._cause = _CAUSES[cause]
+        self.app = App(self)
+
+    def _step(self) -> int | None:
+        assert self.app is not None
         wait_ms = self.app.step()
-        again_us = (self._time.now_ms + max(1, wait_ms)) * 1000
-        self._time.at(again_us, lambda: self._run() if turn == self._turn else None)
-
-    def _soon(self) -> None:
-        self._turn += 1
-        turn = self._turn
-        self._time.after(0, lambda: self._run() if turn == self._turn else None)
-
-    def type(self, data: bytes) -> None:
-        """Bytes into the cable; lost if it is off."""
-        if self.app is not None:
-            self._usb += data
-            self._soon()
+        if self._again:
+            self._again = False
+            self.power_off()
+            self.power_on(5)
+            return None
+        return int(wait_ms)
 
     # ---- what the program asks for ---------------------------------------------------------------
 
@@ -116,8 +73,7 @@ class VirtualBoard:
         pass
 
     def restart(self) -> None:
-        self.power_off()
-        self.power_on(3)
+        self._again = True
 
     def reset_cause(self) -> int:
         return self._cause
@@ -151,7 +107,7 @@ class VirtualBoard:
         return 0xFFFF
 
     def meter_uart(self, chip: int, role: int) -> _Uart | None:
-        return _Uart(self._bus) if chip and self._bus else None
+        return _Uart(self) if chip and self._bus else None
 
     def usb_read(self) -> bytes:
         data, self._usb = self._usb, b""
@@ -162,23 +118,33 @@ class VirtualBoard:
             self.on_usb(data)
 
     def radio(self, address: bytes) -> VirtualBoard:
-        def receive(source: bytes, packet: bytes, rssi: int, _now_ms: int) -> None:
-            self._air.append((source, packet, rssi))
-            self._soon()
-
-        self.station = self._ether.join(address, self.place, receive)
+        self._join(address)
         return self
 
     def send(self, target: bytes, packet: bytes) -> None:
-        assert self.station is not None
-        self.station.send(target, packet)
+        if self.station is not None:
+            self.station.send(target, packet)
 
     def set_channel(self, number: int) -> None:
-        assert self.station is not None
-        self.station.channel = number
+        if self.station is not None:
+            self.station.channel = number
 
-    def radio_receive(self) -> tuple[bytes, bytes, int] | None:
-        return self._air.pop(0) if self._air else None
+    def radio_receive(self) -> tuple[bytes, bytes, int, int] | None:
+        return (*self._air.pop(0), 0) if self._air else None
 
     def cipher(self, secret: bytes) -> Any:
         return self._cipher(secret)
+
+
+class _Uart:
+    """The metering bus: chips answer at once."""
+
+    def __init__(self, board: VirtualBoard) -> None:
+        self._board = board
+
+    def write(self, data: bytes) -> None:
+        self._board._ask_chips(data)
+
+    def read(self) -> bytes | None:
+        heard, self._board._uart = self._board._uart, b""
+        return heard or None

@@ -1,26 +1,28 @@
-"""Boards on a workbench, provisioned over their cable, and a gateway for tests behind one of them."""
+"""Provisioned boards in virtual time, and a gateway for tests behind the hub's cable."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from field_gateway import Gateway
 
-from devices.esp32 import chips, cobs, frame
-from devices.simulator.boards import Board, Workbench, missing
+from devices.esp32 import chips, cobs, frame, settings
+from devices.simulator.boards import Board, WasmBoard, missing
 from devices.simulator.ether import ESP_NOW, Ether
 from devices.simulator.metering_chips import Bus, Shown
+from devices.simulator.virtual_board import VirtualBoard
 from devices.simulator.virtual_time import VirtualTime
 
 needs_boards = pytest.mark.skipif(missing() is not None, reason=f"needs {missing()}")
 SECRET = "a5" * 16
 HUB = 100
-WITHIN_S = 40.0
-FAST = {"slot_ms": 20, "reading_s": 1, "slot_s": 0, "status_s": 5}
+DAY_MS = 86_400_000
+FAST = {"reading_s": 1, "slot_s": 0, "status_s": 5}
 
 
 def key_of(node_id: int) -> bytes:
@@ -28,106 +30,127 @@ def key_of(node_id: int) -> bytes:
 
 
 class Bench:
-    """A workbench with a hub whose cable leads to a gateway.
+    """An ether, a hub on it whose cable leads to a gateway, and boards.
 
     Attributes:
         shown: what the metering chips show, by node and number.
+        said: what came over a board's cable.
+        lose: asked for each packet on the hub's cable, both ways: is it lost?
     """
 
-    def __init__(self, workbench: Workbench, folder: Path, nodes: tuple[int, ...]) -> None:
-        self.workbench = workbench
+    def __init__(self, folder: Path, nodes: tuple[int, ...], compiled: bool, seed: int) -> None:
+        self.time = VirtualTime()
+        self.ether = Ether(self.time, ESP_NOW, seed)
         self.gateway = Gateway({node: key_of(node) for node in (*nodes, HUB)})
         self.shown: dict[tuple[int, int], Shown] = {}
         self.said: dict[int, bytes] = {}
+        self.boards: dict[int, Board] = {}
+        self.lose: Callable[[], bool] = lambda: False
+        self.compiled = compiled
         self._folder = folder
         self._partial = b""
-        self._packets: asyncio.Queue[bytes] = asyncio.Queue()
-        self.hub: Board | None = None
+        self.hub = self.board(HUB, (0, 0), chip=0, role=settings.GATEWAY)
+        self.hub.on_usb = self._from_hub
 
-    async def board(
-        self, node_id: int, place: tuple[float, float], chip: int = chips.PZEM, **config: int | str
+    # ---- boards ----------------------------------------------------------------------------------
+
+    def board(
+        self, node_id: int, place: tuple[float, float], chip: int = chips.PZEM, **config: int
     ) -> Board:
-        """A board provisioned over its cable, running."""
+        """A board with these settings, running."""
+        chosen = {**FAST, "chip": chip, "node": node_id, **config}
+        whole = {**chosen, "key": key_of(node_id).hex(), "secret": SECRET}
         bus = Bus(chip, 4, lambda i: self.shown.get((node_id, i), Shown(0)))
-        board = Board(node_id, self._folder / f"{node_id}.nvs", place, bus)
-        self.said[node_id] = b""
-        board.on_usb = lambda data: self._hear(node_id, data)
-        await self.workbench.power_on(board)
-        await board.until(lambda: self.said[node_id].endswith(b"\n"), WITHIN_S)
-        lines = [f"set {name} {value}" for name, value in {**FAST, "chip": chip, **config}.items()]
-        lines += [f"set node {node_id}", f"key {key_of(node_id).hex()}", f"secret {SECRET}", "save"]
-        for line in lines:
-            await self.type(board, line)
-        board.type(b"restart\n")
-        await board.until(lambda: board.starts == 2 and board.station is not None, WITHIN_S)
+        board: Board
+        if self.compiled:
+            board = self.blank(node_id, place, bus)
+            stored = {"config": json.dumps({**settings.defaults(), **whole}).encode().hex()}
+            board.storage.write_text(json.dumps(stored))
+        else:
+            board = VirtualBoard(self.ether, place, whole, bus)
+        self.boards[node_id] = board
+        board.power_on()
         return board
 
-    async def type(self, board: Board, line: str) -> str:
+    def blank(self, node_id: int, place: tuple[float, float], bus: Bus | None = None) -> WasmBoard:
+        """One that was not provisioned, without power."""
+        board = WasmBoard(self.ether, place, self._folder / f"{node_id}.nvs", bus)
+        self.boards[node_id] = board
+        self.said[node_id] = b""
+
+        def hear(data: bytes) -> None:
+            self.said[node_id] += data
+
+        board.on_usb = hear
+        return board
+
+    def ask(self, board: WasmBoard, line: str) -> str:
         """The console's answer."""
-        self.said[board.node_id] = b""
+        node_id = int(board.storage.stem)
+        self.said[node_id] = b""
         board.type(line.encode() + b"\n")
-        done = (b"ok\n", b"error")
-        await board.until(
-            lambda: any(word in self.said[board.node_id] for word in done), WITHIN_S
-        )
-        return self.said[board.node_id].decode()
+        self.until(lambda: self.said[node_id].endswith(b"ok\n") or b"error" in self.said[node_id])
+        return self.said[node_id].decode()
 
-    def _hear(self, node_id: int, data: bytes) -> None:
-        self.said[node_id] += data
+    # ---- time ------------------------------------------------------------------------------------
 
-    async def start_hub(self, place: tuple[float, float] = (0, 0)) -> Board:
-        """The hub, its cable in the gateway."""
-        self.hub = await self.board(HUB, place, role="gateway", chip=0)
-        self._partial = b""
-        self.hub.on_usb = self._from_hub
-        return self.hub
+    def run(self, ms: int) -> None:
+        self.time.run_for_ms(ms)
+
+    def until(self, condition: Callable[[], object], within_ms: int = 60_000) -> None:
+        """Lets time pass until something is so."""
+        ends_us = self.time.now_us + within_ms * 1000
+        while not condition():
+            due_us = self.time.next_us
+            assert due_us is not None
+            assert due_us <= ends_us, "it did not come to pass"
+            self.time.run_until(due_us)
+
+    # ---- the gateway -----------------------------------------------------------------------------
 
     def _from_hub(self, data: bytes) -> None:
         *packets, self._partial = (self._partial + data).split(b"\0")
-        for packet in packets:
-            if packet:
-                self._packets.put_nowait(packet)
+        for packet in filter(None, packets):
+            if not self.lose():
+                self._take(cobs.decode(packet))
 
-    async def serve(self) -> None:
-        """Answers what comes over the hub's cable, for ever."""
-        while True:
-            try:
-                packet = await asyncio.wait_for(self._packets.get(), 0.05)
-            except TimeoutError:
-                self._deliver()
-                continue
-            try:
-                raw = cobs.decode(packet)
-            except ValueError:
-                continue  # the console's last words, before the restart
-            answer = (await self.gateway.take([raw]))[0]
-            node = answer["node"]
-            if answer["result"] in frame.RESULT_NAMES[:8]:
-                number = frame.RESULT_NAMES.index(answer["result"])
-                entry = (answer["boot"], answer["sequence"], number)
-                await self.gateway.send(node, frame.RESULTS, frame.put_results([entry]))
-                if raw[14:18] == bytes(4):
-                    self.gateway._set_clock(node, self.gateway.nodes[node])
-            self._deliver()
+    def _take(self, raw: bytes) -> None:
+        node, boot, sequence, result = self.gateway._take(raw)
+        self.gateway.seen[result] += 1
+        if node in self.gateway.nodes and result in frame.RESULT_NAMES[:8]:
+            assert boot is not None
+            assert sequence is not None
+            entry = (boot, sequence, frame.RESULT_NAMES.index(result))
+            self.send(node, frame.RESULTS, frame.put_results([entry]))
+            if raw[14:18] == bytes(4):
+                self.gateway._set_clock(node, self.gateway.nodes[node])
+                for made in self.gateway._taken(node):
+                    self._to_hub(bytes.fromhex(made))
 
-    def _deliver(self) -> None:
-        assert self.hub is not None
-        for node in self.gateway.nodes:
-            for made in self.gateway._taken(node):
-                self.hub.type(cobs.encode(bytes.fromhex(made)) + b"\0")
+    def send(self, node_id: int, kind: int, payload: bytes) -> None:
+        """A downlink frame into the hub's cable."""
+        sender = self.gateway.nodes[node_id]
+        sender.downlink += 1
+        now_s = int(time.time())
+        self._to_hub(frame.encode(kind, node_id, 1, sender.downlink, now_s, payload, sender.key))
 
-    async def until(self, condition: object) -> None:
-        await self.gateway.until(condition, WITHIN_S)  # type: ignore[arg-type]
+    def command(
+        self, node_id: int, command_id: int, pin: int, closed: int, cutoff_wh: int = 0
+    ) -> None:
+        payload = frame.put_command(command_id, pin, closed, cutoff_wh, 0)
+        self.send(node_id, frame.COMMAND, payload)
+
+    def _to_hub(self, made: bytes) -> None:
+        if not self.lose():
+            self.hub.type(cobs.encode(made) + b"\0")
 
 
-@asynccontextmanager
-async def bench(folder: Path, *nodes: int, seed: int = 1) -> AsyncIterator[Bench]:
-    """A workbench with its hub started."""
-    async with Workbench(Ether(VirtualTime(), ESP_NOW, seed)) as workbench:
-        made = Bench(workbench, folder, nodes)
-        await made.start_hub()
-        serving = asyncio.create_task(made.serve())
-        try:
-            yield made
-        finally:
-            serving.cancel()
+@contextmanager
+def bench(folder: Path, *nodes: int, compiled: bool = True, seed: int = 1) -> Iterator[Bench]:
+    """A bench with its hub started; all power is off afterwards."""
+    made = Bench(folder, nodes, compiled, seed)
+    try:
+        yield made
+    finally:
+        for board in made.boards.values():
+            board.power_off()

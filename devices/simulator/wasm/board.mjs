@@ -2,9 +2,10 @@
 //
 //   node board.mjs --host PORT --name NAME --image FOLDER --nvs FILE --cause N
 //
-// It keeps its non-volatile storage itself; pins, converter, metering bus, cable and air are the host's, over a TCP
-// connection on loopback with one JSON object a line. One interpreter a process, so a reset ends the process; the
-// host starts it again.
+// It keeps its non-volatile storage itself; pins, converter, metering bus, cable, air and time are the host's, over a
+// TCP connection on loopback with one JSON object a line: {"step": ms, ...what happened} is answered by what the
+// firmware did, and at last by {"wait": ms}. One interpreter a process, so a reset ends the process; the host starts
+// it again.
 
 import { createCipheriv } from "node:crypto";
 import { closeSync, fdatasyncSync, openSync, readFileSync, readdirSync, renameSync, statSync, writeSync } from "node:fs";
@@ -16,7 +17,6 @@ import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript";
 
 const SHIMS = import.meta.dirname;
 const HEAP_BYTES = 160 * 1024; // what an ESP32 without PSRAM leaves to MicroPython, more or less
-const RESET = 3;
 
 const { values: options } = parseArgs({
   options: {
@@ -36,10 +36,10 @@ process.on("uncaughtException", (error) => {
 const pins = new Map();
 const air = [];
 const storage = loadStorage();
+let ticks = 0;
 let adc = 0;
 let usb = "";
 let uart = "";
-let fedAt = 0;
 let resetting = false;
 
 // ---- what is soldered to the chip --------------------------------------------------------------
@@ -65,6 +65,7 @@ function commit() {
 const tell = (message) => socket.write(`${JSON.stringify(message)}\n`);
 
 const devices = {
+  "ticks": () => String(ticks),
   "pin": (number, level) => {
     if (level === undefined) return String(pins.get(number) ?? 1);
     pins.set(number, Number(level));
@@ -89,10 +90,7 @@ const devices = {
     return cipher.update(blocks, "hex", "hex");
   },
   "wdt": (timeout) => (tell({ watchdog_ms: Number(timeout) }), ""),
-  "feed": () => {
-    if (Date.now() - fedAt > 500) { fedAt = Date.now(); tell({ fed: true }); }
-    return "";
-  },
+  "feed": () => "",
   "reset": () => ((resetting = true), ""),
   "reset.cause": () => options.cause,
 };
@@ -102,38 +100,9 @@ const io = (request) => {
   return devices[name](...words);
 };
 
-// ---- the host ----------------------------------------------------------------------------------
-
-const said = {
-  pin: ({ pin, level }) => pins.set(String(pin), level),
-  adc: (message) => { adc = message.adc; },
-  uart: (message) => { uart += message.uart; },
-  usb: (message) => { usb += message.usb; },
-  air: ({ source, air: packet, rssi }) => { if (air.length < 32) air.push(`${source} ${packet} ${rssi}`); },
-  start: () => start(),
-};
-
-const socket = connect({ host: "127.0.0.1", port: Number(options.host), noDelay: true });
-socket.on("error", () => process.exit(1));
-socket.on("close", () => process.exit());
-tell({ name: options.name });
-
-let partial = "";
-socket.setEncoding("utf8");
-socket.on("data", (text) => {
-  const lines = (partial + text).split("\n");
-  partial = lines.pop();
-  for (const line of lines) {
-    const message = JSON.parse(line);
-    for (const key of Object.keys(said)) if (key in message) { said[key](message); break; }
-  }
-  if (app) run();
-});
-
 // ---- the firmware ------------------------------------------------------------------------------
 
 let app = null;
-let timer = null;
 
 function* files(folder) {
   for (const name of readdirSync(folder)) {
@@ -156,30 +125,54 @@ function install(mp) {
   for (const path of files(options.image)) {
     if (!path.endsWith("usb.mpy")) put(`/lib/${relative(options.image, path)}`, readFileSync(path));
   }
-  for (const name of ["machine", "network", "espnow", "esp32", "cryptolib"]) {
+  for (const name of ["machine", "network", "espnow", "esp32", "cryptolib", "time"]) {
     put(`/lib/${name}.py`, readFileSync(join(SHIMS, `${name}.py`)));
   }
   put("/lib/devices/esp32/usb.py", readFileSync(join(SHIMS, "usb.py")));
 }
 
-async function start() {
-  const mp = await loadMicroPython({ heapsize: HEAP_BYTES, stdout: (text) => tell({ print: text }), linebuffer: true });
-  mp.registerJsModule("_host", { io });
-  install(mp);
-  mp.runPython("from devices.esp32.app import App\nfrom devices.esp32.board import Board\napp = App(Board())\nstep = app.step");
-  app = mp.globals.get("step");
-  run();
-}
+const mp = await loadMicroPython({ heapsize: HEAP_BYTES, stdout: (text) => tell({ print: text }), linebuffer: true });
+mp.registerJsModule("_host", { io });
+install(mp);
+const BEGIN = "from devices.esp32.app import App\nfrom devices.esp32.board import Board\nstep = App(Board()).step";
 
 function run() {
-  clearTimeout(timer);
+  let wait = null;
   try {
-    const wait = app();
-    if (resetting) process.exitCode = RESET, socket.end();
-    else timer = setTimeout(run, wait);
+    if (!app) {
+      mp.runPython(BEGIN);
+      app = mp.globals.get("step");
+    }
+    wait = app();
   } catch (error) {
-    // As on a board: the program ends, nobody feeds the watchdog.
+    // As on a board: the program ends, and nobody feeds the watchdog.
     tell({ print: `${error.name}: ${error.message}` });
-    app = null;
+    return;
   }
+  tell(resetting ? { reset: true } : { wait });
+}
+
+// ---- the host ----------------------------------------------------------------------------------
+
+const socket = connect({ host: "127.0.0.1", port: Number(options.host), noDelay: true });
+socket.on("error", () => process.exit(1));
+socket.on("close", () => process.exit());
+tell({ name: options.name });
+
+let partial = "";
+socket.setEncoding("utf8");
+socket.on("data", (text) => {
+  const lines = (partial + text).split("\n");
+  partial = lines.pop();
+  for (const line of lines) step(JSON.parse(line));
+});
+
+function step(message) {
+  ticks = message.step;
+  adc = message.adc;
+  usb += message.usb;
+  uart += message.uart;
+  for (const [pin, level] of Object.entries(message.pins)) pins.set(pin, level);
+  for (const packet of message.air) if (air.length < 32) air.push(packet);
+  run();
 }

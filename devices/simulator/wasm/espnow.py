@@ -1,5 +1,7 @@
 """`espnow` of a simulated ESP32, with the limits of the real one: 250 bytes, 20 peers."""
 
+import time
+
 from _host import io
 
 
@@ -36,7 +38,7 @@ class ESPNow:
             return None, None
         source, packet, rssi = received.split(" ")
         source = bytes.fromhex(source)
-        self.peers_table[source] = [int(rssi), 0]
         if len(self.peers_table) > 32:
-            self.peers_table = {source: [int(rssi), 0]}
+            self.peers_table = {}
+        self.peers_table[source] = [int(rssi), time.ticks_ms()]
         return source, bytes.fromhex(packet)
