@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
 
 from backend.api import trade_schemas as schemas
 from backend.chain.context import ChainContext
 from backend.chain.contracts import ContractError, integer
 from backend.chain.rpc import NodeUnreachableError, RpcError
+from backend.chain.tie_readings import ShownReading, waiting_readings
 from backend.chain.trading import Basis, BidState, End, LotState, PaymentRule, Verdict
 from backend.telemetry import trades
 from backend.telemetry.store import Store
 
 Row = Mapping[str, Any]
+
+
+class _Flowed(NamedTuple):
+    """What the store knows of an agreement's slots."""
+
+    newest: list[Row]
+    totals: tuple[int, int, int, int]
+    disputes: list[Row]
+    waiting: list[ShownReading]
 
 
 class TradeReader:
@@ -46,13 +58,12 @@ class TradeReader:
         """Every agreement with its newest flows."""
         with self._store.read() as connection:
             rows = trades.agreements(connection)
-            newest = [trades.tie_flows(connection, int(r["agreement_id"]), flows) for r in rows]
-            totals = [trades.tie_totals(connection, int(r["agreement_id"])) for r in rows]
+            flowed = [_flowed(connection, int(row["agreement_id"]), flows) for row in rows]
         accounts = self._accounts([int(row["agreement_id"]) for row in rows])
         return schemas.Interconnection(
             agreements=[
-                self._agreement(row, accounts, flow, total)
-                for row, flow, total in zip(rows, newest, totals, strict=True)
+                self._agreement(row, accounts, flow)
+                for row, flow in zip(rows, flowed, strict=True)
             ]
         )
 
@@ -71,13 +82,12 @@ class TradeReader:
         self,
         row: Row,
         accounts: Mapping[tuple[int, End], tuple[int, int]],
-        flows: list[Row],
-        totals: tuple[int, int, int, int],
+        flowed: _Flowed,
     ) -> schemas.Agreement:
         terms, agreement = row["terms"], int(row["agreement_id"])
         a = self._party(terms, "A", accounts.get((agreement, End.A)))
         b = self._party(terms, "B", accounts.get((agreement, End.B)))
-        forward, back, by_b, by_a = totals
+        forward, back, by_b, by_a = flowed.totals
         return schemas.Agreement(
             agreement_id=agreement,
             a=a,
@@ -97,7 +107,9 @@ class TradeReader:
             b_to_a_wh=back,
             paid_by_b_micro_inr=by_b,
             paid_by_a_micro_inr=by_a,
-            flows=[_flow(flow) for flow in flows],
+            flows=[_flow(flow) for flow in flowed.newest],
+            disputes=[_flow(flow) for flow in flowed.disputes],
+            waiting=[_waiting(reading) for reading in flowed.waiting],
         )
 
     def _party(self, terms: Row, end: str, money: tuple[int, int] | None) -> schemas.Party:
@@ -112,6 +124,26 @@ class TradeReader:
             guarantee_micro_inr=money[0] if money else None,
             owed_micro_inr=money[1] if money else None,
         )
+
+
+def _flowed(connection: sa.Connection, agreement: int, limit: int) -> _Flowed:
+    newest = trades.tie_flows(connection, agreement, limit)
+    settled_slot = int(newest[0]["slot"]) if newest else 0
+    return _Flowed(
+        newest,
+        trades.tie_totals(connection, agreement),
+        trades.disputes_of(connection, agreement),
+        waiting_readings(connection, agreement, settled_slot),
+    )
+
+
+def _waiting(reading: ShownReading) -> schemas.WaitingReading:
+    return schemas.WaitingReading(
+        slot=reading.slot,
+        end="a" if reading.end is End.A else "b",
+        net_wh=reading.net_wh,
+        shown_at=reading.shown_at,
+    )
 
 
 def _lot(row: Row, now: float) -> dict[str, Any]:

@@ -96,6 +96,15 @@ class TieFlow(Answer):
     at: int
 
 
+class WaitingReading(Answer):
+    """What one end has shown for a slot, while the other has not."""
+
+    slot: int
+    end: Literal["a", "b"]
+    net_wh: int = Field(description="cumulative, from A to B")
+    shown_at: int
+
+
 class Agreement(Answer):
     """An agreement between two grids, and what has flowed under it."""
 
@@ -118,6 +127,8 @@ class Agreement(Answer):
     paid_by_b_micro_inr: int
     paid_by_a_micro_inr: int
     flows: list[TieFlow] = Field(description="newest first")
+    disputes: list[TieFlow] = Field(description="all that have not ended, newest first")
+    waiting: list[WaitingReading] = Field(description="slots after the settled one, newest first")
 
 
 class Interconnection(Answer):

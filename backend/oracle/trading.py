@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 from backend.chain.context import ChainContext
 from backend.chain.contracts import Call, Contract, integer
 from backend.chain.deployment import DeployedContract
+from backend.chain.tie_readings import waiting_readings
 from backend.chain.trading import End, LotState, Progress, Terms, terms_of
 from backend.oracle.attestation import build_tree
 from backend.oracle.due import Due, DueCalls
 from backend.oracle.registers import unpack_registers
-from backend.telemetry import events, slots, trades
+from backend.telemetry import slots, trades
 from backend.telemetry.slots import SlotState
 from backend.telemetry.store import Store
 
 log = logging.getLogger(__name__)
 
 _NEWEST_SLOTS = 32
-_SHOWN_EVENTS = 64
 
 _GAS: Mapping[str, int] = {
     "finalise": 5_000_000,
@@ -171,16 +171,8 @@ class TradeKeeper:
     def _waiting(self, agreement: int, state: Progress) -> list[int]:
         """Slots shown by one end and not settled, newest first."""
         with self._store.read() as connection:
-            shown = events.query(
-                connection, contract="Interconnection", name="ReadingShown", limit=_SHOWN_EVENTS
-            )
-        found = {
-            integer(event.args["slot"])
-            for event in shown
-            if integer(event.args["agreementId"]) == agreement
-            and integer(event.args["slot"]) > state.settled_slot
-        }
-        return sorted(found, reverse=True)
+            shown = waiting_readings(connection, agreement, state.settled_slot)
+        return sorted({reading.slot for reading in shown}, reverse=True)
 
     def _silent(self, agreement: int, waiting: Sequence[int]) -> list[Due]:
         """The newest slot that may be settled without the other end."""

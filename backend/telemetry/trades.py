@@ -130,6 +130,13 @@ def open_disputes(connection: sa.Connection) -> list[tuple[int, int]]:
     return [(row.agreement_id, row.slot) for row in rows]
 
 
+def disputes_of(connection: sa.Connection, agreement_id: int) -> list[Row]:
+    """Slots of an agreement whose dispute has not ended, newest first."""
+    table = tie_slots
+    open_here = sa.and_(table.c.agreement_id == agreement_id, table.c.state == "disputed")
+    return _rows(connection, table.select().where(open_here).order_by(table.c.slot.desc()))
+
+
 def _rows(connection: sa.Connection, statement: sa.Select[Any]) -> list[Row]:
     rows: Sequence[sa.RowMapping] = connection.execute(statement).mappings().all()
     return [dict(row) for row in rows]

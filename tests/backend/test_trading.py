@@ -191,8 +191,14 @@ def test_a_neighbour_that_stays_silent_has_accepted(books: Books, keeper: TradeK
         books.read(GRID_METER, 0, 0, wh, 0, 0, 0)
         books.pass_slot()
         keep(books, keeper)
+    (shown,) = TradeReader(books.store, books.chain).interconnection(5).agreements
+    (reading,) = shown.waiting
+    assert reading.end == "a"
+    assert reading.net_wh >= 1_600
     until(books, int(books.clock.time) + 60)
     keep(books, keeper)
+    (shown,) = TradeReader(books.store, books.chain).interconnection(5).agreements
+    assert reading not in shown.waiting
     with books.store.read() as connection:
         newest = trades.tie_flows(connection, agreement, 1)[0]
     assert newest["basis"] == 3
@@ -210,6 +216,8 @@ def test_a_dispute_ends_by_itself(books: Books, keeper: TradeKeeper) -> None:
         disputed = trades.tie_flows(connection, agreement, 1)[0]
         assert trades.open_disputes(connection) == [(agreement, slot)]
     assert disputed["frozen_b_micro_inr"] == 1_000 * 5_000
+    (shown,) = TradeReader(books.store, books.chain).interconnection(1).agreements
+    assert [flow.slot for flow in shown.disputes] == [slot]
     until(books, int(books.clock.time) + 125)
     keep(books, keeper)
     with books.store.read() as connection:

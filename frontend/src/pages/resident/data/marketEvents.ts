@@ -26,7 +26,7 @@ export const MARKET_SENTENCES: Record<string, (args: Args) => string> = {
   BidCommitted: (args) => `Bid for lot ${text(args, "lotId")}, sealed`,
   BondForfeited: (args) => `Lost the bond of ${rupees(args, "microInr", "up")} for lot ${text(args, "lotId")}: the bid was not opened`,
   LotWon: (args) => `Won ${energy(args, "energyWh")} of lot ${text(args, "lotId")} for ${rupees(args, "paymentMicroInr", "up")}`,
-  EnergyTaken: (args) => `Took ${energy(args, "takenWh")} won by auction`,
+  EnergyTaken: (args) => `Took ${energy(args, "energyWh")} won by auction`,
   UnsoldTaken: (args) => `Took back ${energy(args, "energyWh")} of lot ${text(args, "lotId")}`,
   CertificateRequested: (args) => `Asked for a certificate of meter ${text(args, "meter")}`,
   CertificateIssued: (args) => `Got certificate ${text(args, "id")}: ${energy(args, "wh")}`,
