@@ -172,6 +172,18 @@ export interface TieAgreement {
   paid_by_a_micro_inr: number;
   /** Newest first. */
   flows: TieFlow[];
+  /** All that have not ended. */
+  disputes: TieFlow[];
+  /** Newest slot first. */
+  waiting: TieWaiting[];
+}
+
+/** A reading that one end has shown, while the other has not. */
+export interface TieWaiting {
+  slot: number;
+  end: "a" | "b";
+  net_wh: number;
+  shown_at: number;
 }
 
 export interface Relay {

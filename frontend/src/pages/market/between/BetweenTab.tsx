@@ -10,22 +10,27 @@ import { formatCharge, formatEnergy, formatPower } from "../../../units/energy";
 import { formatInrExact, formatPrice } from "../../../units/money";
 import { formatDay } from "../../../units/time";
 import { Flows } from "./Flows";
+import { NewAgreement } from "./NewAgreement";
+import { TieDesk } from "./TieDesk";
 
 /** Energy that crosses to other grids: who agreed on what, and what both ends metered. */
 export function BetweenTab() {
   const ties = useTies();
   return (
-    <Answer query={ties} what="the agreements">
-      {(agreements) =>
-        agreements.length === 0 ? (
-          <Notice testId="no-agreements">
-            No agreement with another grid has begun. Two operators sign one; then it stands here with every slot’s flow.
-          </Notice>
-        ) : (
-          agreements.map((one) => <Agreement key={one.agreement_id} agreement={one} />)
-        )
-      }
-    </Answer>
+    <>
+      <Answer query={ties} what="the agreements">
+        {(agreements) =>
+          agreements.length === 0 ? (
+            <Notice testId="no-agreements">
+              No agreement with another grid has begun. Two operators sign one; then it stands here with every slot’s flow.
+            </Notice>
+          ) : (
+            agreements.map((one) => <Agreement key={one.agreement_id} agreement={one} />)
+          )
+        }
+      </Answer>
+      <NewAgreement />
+    </>
   );
 }
 
@@ -33,7 +38,7 @@ const nameOf = (party: TieParty): string => (party.ledger === null ? "the main g
 
 function Agreement({ agreement }: { agreement: TieAgreement }) {
   const [a, b] = [nameOf(agreement.a), nameOf(agreement.b)];
-  const disputes = agreement.flows.filter((flow) => flow.state === "disputed").length;
+  const disputes = agreement.disputes.length;
   return (
     <Card
       title={`Agreement ${agreement.agreement_id}: ${a} (end A) and ${b} (end B)`}
@@ -41,14 +46,7 @@ function Agreement({ agreement }: { agreement: TieAgreement }) {
       aside={disputes > 0 ? <Badge tone="bad">{disputes === 1 ? "a slot in dispute" : `${disputes} slots in dispute`}</Badge> : <Badge tone="ok">no dispute</Badge>}
     >
       <Terms agreement={agreement} a={a} b={b} />
-      {[agreement.a, agreement.b].map(
-        (party, index) =>
-          (party.owed_micro_inr ?? 0) > 0 && (
-            <Notice key={party.account} tone="warn">
-              {`${index === 0 ? "End A" : "End B"} owes ${formatInrExact(BigInt(party.owed_micro_inr ?? 0))} that its account did not cover.`}
-            </Notice>
-          ),
-      )}
+      <TieDesk agreement={agreement} names={[a, b]} />
       <Flows agreement={agreement} a={a} b={b} />
     </Card>
   );
