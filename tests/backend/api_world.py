@@ -42,10 +42,11 @@ from backend.chain.deployment import Deployment
 from backend.chain.follower import EventFollower
 from backend.chain.projections import projections
 from backend.config import Settings
+from backend.ingest.frame import Ack, AckResult
 from backend.ingest.keyring import Keyring
 from backend.oracle.dispatch import RelayDispatcher
 from backend.oracle.service import OracleStatus
-from backend.telemetry import nodes
+from backend.telemetry import commands, nodes
 from backend.telemetry.nodes import Node
 from backend.telemetry.store import Store, open_store
 
@@ -166,6 +167,19 @@ class World:
         return [result["result"] for result in answer.get_json()["results"]]
 
     # ---- people --------------------------------------------------------------------------------
+
+    def poll(self, node: int, frame: bytes) -> Any:
+        """What a node is answered that asks for its commands."""
+        return self.client.post(
+            f"/api/nodes/{node}/commands", data=frame, content_type="application/octet-stream"
+        )
+
+    def acknowledge(self, switch: int, closed: bool) -> None:
+        """The board's word that it has done the switch's newest command."""
+        with self.store.read() as connection:
+            command = commands.newest(connection)[switch]
+        ack = Ack(command.command_id, command.pin, closed, AckResult.APPLIED, 0)
+        assert self.send(self.meter(5).frame(ack, int(self.now()))) == ["accepted"]
 
     def sign_in(self, index: int) -> dict[str, str]:
         """The Authorization header of a development account."""

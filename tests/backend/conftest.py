@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ingest_kit import METERS, Clock, provision, write_keys
-from meters import SINCE
+from ingest_kit import METERS, Clock, provision, send, write_keys
+from meters import SINCE, Meter
 
+from backend.ingest.frame import Result
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits
@@ -43,3 +44,12 @@ def pipeline(store: Store, keyring: Keyring, clock: Clock) -> Iterator[Pipeline]
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def meter(pipeline: Pipeline, clock: Clock) -> Meter:
+    """A meter with one accepted reading."""
+    made = Meter(4)
+    assert send(pipeline, made.keyframe_at(SINCE)) == [Result.ACCEPTED]
+    clock.now += 60
+    return made

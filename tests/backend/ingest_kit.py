@@ -7,7 +7,9 @@ from pathlib import Path
 
 from meters import SINCE, key_of
 
-from backend.telemetry import nodes
+from backend.ingest.frame import Result
+from backend.ingest.pipeline import Pipeline
+from backend.telemetry import nodes, readings
 from backend.telemetry.nodes import Node
 from backend.telemetry.store import Store
 
@@ -40,3 +42,15 @@ def provision(store: Store, max_power_w: int = 10_000) -> None:
                 for node_id, kind in METERS.items()
             ],
         )
+
+
+def booked(store: Store, node_id: int) -> list[int]:
+    """A node's newest registers, Wh; zeros before its first reading."""
+    with store.read() as connection:
+        newest = readings.latest_of(connection, node_id)
+    return list(newest.registers) if newest else [0] * 6
+
+
+def send(pipeline: Pipeline, *frames: bytes) -> list[Result]:
+    """What became of each frame."""
+    return [outcome.result for outcome in pipeline.submit(frames)]

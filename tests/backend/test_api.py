@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import json
 from typing import Any
 
@@ -18,24 +17,20 @@ from api_world import (
 from hypothesis import given
 from hypothesis import strategies as st
 from local_chain import AUTHORITY, STRANGER, claim_meter, development_account
-from meters import Meter, key_of
+from meters import key_of
 
-from backend.api.node_routes import split_octets
 from backend.api.public_routes import mode_name
 from backend.api.slot_reader import kind_name
 from backend.api.summary import power_flows
 from backend.chain.types import BillingMode
 from backend.ingest.frame import (
     NO_PIN,
-    Ack,
-    AckResult,
     Event,
     EventKind,
     Hardware,
     Hello,
     Poll,
     ResetCause,
-    encode,
 )
 from backend.oracle.registers import EntityKind, Flows, Registers
 from backend.oracle.sum_tree import Leaf, Node, Proof, SumTree, verify
@@ -43,6 +38,9 @@ from backend.telemetry import slots
 from backend.telemetry.slots import Slot, SlotState, StoredLeaf, pack
 
 pytest_plugins = ["api_world"]
+
+
+# ---- for everybody -----------------------------------------------------------------------------
 
 
 def close_slot(world: World, number: int, previous: int, registers: dict[int, int]) -> SumTree:
@@ -71,9 +69,6 @@ def close_slot(world: World, number: int, previous: int, registers: dict[int, in
             ],
         )  # fmt: skip
     return tree
-
-
-# ---- for everybody -----------------------------------------------------------------------------
 
 
 def test_health_is_ok_and_names_chain_and_store(world: World) -> None:
@@ -198,19 +193,9 @@ def test_relays_show_order_thresholds_and_what_the_board_said(world: World) -> N
     assert (contactor["switch_id"], contactor["position"], contactor["threshold_bps"]) == (
         9, None, None,
     )  # fmt: skip
-    _acknowledge(world, switch=4, closed=True)
+    world.acknowledge(switch=4, closed=True)
     workshop = world.get("/api/relays")["relays"][3]
     assert (workshop["acknowledged_closed"], workshop["pending"]) == (True, False)
-
-
-def _acknowledge(world: World, switch: int, closed: bool) -> None:
-    with world.store.read() as connection:
-        from backend.telemetry import commands
-
-        command = commands.newest(connection)[switch]
-    board = world.meter(5)
-    ack = Ack(command.command_id, command.pin, closed, AckResult.APPLIED, 0)
-    assert world.send(board.frame(ack, int(world.now()))) == ["accepted"]
 
 
 def test_an_override_shows_until_it_ends(world: World) -> None:
@@ -555,224 +540,6 @@ def test_a_defect_is_logged_and_tells_nobody_more(
     assert "secret" in caplog.text
 
 
-# ---- the page's files --------------------------------------------------------------------------
-
-
-def test_without_a_built_page_the_service_says_how_to_build_it(world: World) -> None:
-    answer = world.client.get("/")
-    assert answer.status_code == 404
-    assert "make frontend/dist/index.html" in answer.text
-
-
-def test_every_path_that_is_no_file_is_a_page(world: World) -> None:
-    dist = world.settings.frontend_dir
-    (dist / "assets").mkdir(parents=True)
-    (dist / "index.html").write_text("<p>page</p>")
-    (dist / "assets" / "index-abc.js").write_text("1")
-    (dist.parent / "secret.txt").write_text("secret")
-    for path in ("/", "/resident", "/audit/slot/7"):
-        answer = world.client.get(path)
-        assert (answer.status_code, answer.text) == (200, "<p>page</p>")
-        assert "no-cache" in answer.headers["Cache-Control"]
-    script = world.client.get("/assets/index-abc.js")
-    assert "immutable" in script.headers["Cache-Control"]
-    assert world.client.get("/assets/gone.js").status_code == 404
-    for path in ("/../secret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt"):
-        assert "secret" not in world.client.get(path).text
-
-
-def test_large_texts_are_compressed_for_who_takes_that(world: World) -> None:
-    plain = world.client.get("/api/config")
-    packed = world.client.get("/api/config", headers={"Accept-Encoding": "gzip, br"})
-    assert packed.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(packed.data) == plain.data
-    assert len(packed.data) < len(plain.data) / 4
-    assert "Accept-Encoding" in plain.headers["Vary"]
-    small = world.client.get("/api/health", headers={"Accept-Encoding": "gzip"})
-    assert "Content-Encoding" not in small.headers
-    dist = world.settings.frontend_dir
-    dist.mkdir()
-    (dist / "index.html").write_text("x" * 5_000)
-    (dist / "photo.png").write_bytes(bytes(5_000))
-    page = world.client.get("/", headers={"Accept-Encoding": "gzip"})
-    assert gzip.decompress(page.data) == b"x" * 5_000
-    photo = world.client.get("/photo.png", headers={"Accept-Encoding": "gzip"})
-    assert photo.data == bytes(5_000)
-
-
-def test_browsers_are_told_whom_to_trust(world: World) -> None:
-    headers = world.client.get("/api/health").headers
-    policy = headers["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
-    assert world.anvil.url in policy
-    assert "ws://localhost" in policy
-    assert "frame-ancestors 'none'" in policy
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert (
-        "Access-Control-Allow-Origin"
-        not in world.client.get("/api/health", headers={"Origin": "http://evil.example"}).headers
-    )
-
-
-# ---- nodes over HTTP ---------------------------------------------------------------------------
-
-
-def test_frames_as_octets_and_as_hex(world: World) -> None:
-    meter = world.meter(7)
-    first, second = meter.keyframe_at(int(world.now())), meter.delta_at(int(world.now()))
-    assert world.send(first) == ["accepted"]
-    answer = world.client.post("/api/readings", json={"frames": [first.hex(), second.hex()]})
-    assert answer.get_json() == {
-        "results": [
-            {"node": 7, "boot": 1, "sequence": 1, "result": "duplicate", "detail": None},
-            {"node": 7, "boot": 1, "sequence": 2, "result": "accepted", "detail": None},
-        ],
-        "commands": [],
-    }
-
-
-def test_bytes_that_are_no_frames_are_answered_one_by_one(world: World) -> None:
-    good = world.meter(4).keyframe_at(int(world.now()))
-    body = b"\x03abc" + bytes([len(good)]) + good + b"\x00" + b"\x50cut"
-    answer = world.client.post(
-        "/api/readings", data=body, content_type="application/octet-stream"
-    ).get_json()
-    assert [result["result"] for result in answer["results"]] == [
-        "truncated", "accepted", "truncated", "truncated",
-    ]  # fmt: skip
-    assert answer["results"][0]["node"] is None
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "status", "code", "field"),
-    [
-        (b"", "application/octet-stream", 400, "no_frames", "frames"),
-        (b"{", "application/json", 400, "malformed_json", None),
-        (b"[]", "application/json", 400, "missing_field", "frames"),
-        (b'{"frames": "00"}', "application/json", 400, "missing_field", "frames"),
-        (b'{"frames": []}', "application/json", 400, "no_frames", "frames"),
-        (b'{"frames": ["00", "xy"]}', "application/json", 400, "invalid_field", "frames.1"),
-        (b'{"frames": [7]}', "application/json", 400, "invalid_field", "frames.0"),
-        (b'{"frames": ["00"], "x": 1}', "application/json", 400, "unknown_field", "x"),
-        (b"\xff\xfe", "application/json", 400, "malformed_json", None),
-        (b"00", "text/plain", 415, "unsupported_media_type", None),
-        (b"00", "", 415, "unsupported_media_type", None),
-        (b"\0" * 5_001, "application/octet-stream", 413, "too_many_frames", "frames"),
-        (b"\0" * (1 << 20 | 1), "application/octet-stream", 413, "too_large", None),
-    ],
-    ids=lambda value: repr(value)[:24],
-)
-def test_a_body_that_holds_no_frames_is_refused_and_changes_nothing(
-    quiet_world: World, body: bytes, kind: str, status: int, code: str, field: str | None
-) -> None:
-    answer = quiet_world.client.post("/api/readings", data=body, content_type=kind)
-    error = answer.get_json()["error"]
-    assert (answer.status_code, error["code"], error.get("field")) == (status, code, field)
-    assert quiet_world.get("/api/summary")["counts"]["readings"] == 0
-
-
-@given(st.lists(st.binary(max_size=250), max_size=20))
-def test_frames_come_out_of_octets_as_they_went_in(frames: list[bytes]) -> None:
-    body = b"".join(bytes([len(frame)]) + frame for frame in frames)
-    assert split_octets(body) == frames
-
-
-def test_a_node_without_a_clock_is_told_the_time(world: World) -> None:
-    body = world.meter(7).frame(world.meter(7).reading(), 0)
-    answer = world.client.post("/api/readings", json={"frames": [body.hex()]}).get_json()
-    assert answer["results"][0]["result"] == "accepted"
-    (told,) = answer["commands"]
-    assert bytes.fromhex(told)[1] & 0xF == 9
-
-
-def _poll(world: World, node: int, frame: bytes) -> Any:
-    return world.client.post(
-        f"/api/nodes/{node}/commands", data=frame, content_type="application/octet-stream"
-    )
-
-
-def test_a_board_is_handed_its_commands_until_it_answers(world: World) -> None:
-    board = world.meter(5)
-    answer = _poll(world, 5, board.frame(Poll(0, 0), int(world.now())))
-    assert answer.status_code == 200
-    frames = answer.get_json()["frames"]
-    assert len(frames) == 4  # each relay's first command
-    again = _poll(world, 5, board.frame(Poll(0, 0), int(world.now())))
-    assert len(again.get_json()["frames"]) == 4
-    for switch in (1, 2, 3, 4):
-        _acknowledge(world, switch, closed=True)
-    assert _poll(world, 5, board.frame(Poll(0, 0), int(world.now()))).status_code == 204
-
-
-def test_a_waiting_board_hears_of_a_command_at_once(world: World) -> None:
-    import threading
-    import time
-
-    board = world.meter(5)
-    for switch in (1, 2, 3, 4):
-        _acknowledge(world, switch, closed=True)
-    answers: list[Any] = []
-
-    def wait() -> None:
-        frame = board.frame(Poll(0, 30), int(world.now()))
-        client = world.app.test_client()
-        answers.append(
-            client.post(
-                "/api/nodes/5/commands", data=frame, content_type="application/octet-stream"
-            )
-        )
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    downlink = world.services.downlink
-    while 5 not in downlink._waiting:  # until it waits
-        time.sleep(0.005)
-    until = world.anvil.now() + 600
-    began = time.monotonic()
-    world.transact(AUTHORITY, "PriorityRegistry", "setOverride", 4, 1, until)
-    thread.join(10)
-    assert time.monotonic() - began < 5
-    assert len(answers[0].get_json()["frames"]) == 1
-    assert downlink._waiting == {}
-
-
-def test_waiting_for_nothing_ends_with_204(world: World) -> None:
-    frame = world.meter(4).frame(Poll(0, 1), int(world.now()))
-    world.send(world.meter(5).frame(Poll(0, 0), 0))
-    with world.store.write() as connection:
-        connection.exec_driver_sql("DELETE FROM commands")
-    assert _poll(world, 4, frame).status_code == 204
-
-
-def test_a_poll_that_is_refused_says_why(world: World) -> None:
-    now = int(world.now())
-    poll = world.meter(5).frame(Poll(0, 0), now)
-    _poll(world, 5, poll)
-    cases = [
-        (_poll(world, 5, poll), 409, "duplicate"),
-        (_poll(world, 4, world.meter(5).frame(Poll(0, 0), now)), 400, "wrong_node"),
-        (_poll(world, 4, world.meter(4).keyframe_at(now)), 400, "not_a_poll"),
-        (_poll(world, 5, encode(5, 1, 99, now, Poll(0, 0), bytes(32))), 401, "bad_tag"),
-        (_poll(world, 77, encode(77, 1, 1, now, Poll(0, 0), key_of(77))), 404, "unknown_node"),
-        (_poll(world, 5, b"x"), 400, "truncated"),
-        (_poll(world, 5, bytes(251)), 413, "oversized"),
-    ]
-    for answer, status, code in cases:
-        assert (answer.status_code, answer.get_json()["error"]["code"]) == (status, code)
-    plain = world.client.post("/api/nodes/5/commands", data=poll, content_type="text/plain")
-    assert plain.status_code == 415
-
-
-def test_a_replayed_frame_is_told_no_commands(world: World) -> None:
-    board = Meter(5)
-    frame = board.keyframe_at(int(world.now()))
-    first = world.client.post("/api/readings", json={"frames": [frame.hex()]}).get_json()
-    assert len(first["commands"]) == 4
-    again = world.client.post("/api/readings", json={"frames": [frame.hex()]}).get_json()
-    assert again["results"][0]["result"] == "duplicate"
-    assert again["commands"] == []
-
-
 # ---- the app -----------------------------------------------------------------------------------
 
 
@@ -785,8 +552,8 @@ def test_the_whole_app_ends_within_two_seconds_and_leaves_no_thread(
     before = set(threading.enumerate())
     world = World(tmp_path, *chain_state, serial_ports=(str(tmp_path / "none.tty"),))
     waiting = threading.Thread(
-        target=_poll,
-        args=(world, 7, world.meter(7).frame(Poll(0, 60), int(world.now()))),
+        target=world.poll,
+        args=(7, world.meter(7).frame(Poll(0, 60), int(world.now()))),
         name="long poll",
     )
     waiting.start()
