@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from backend.api import schemas
+from backend.api import service_schemas
 from backend.api.charging_reader import ChargingReader
 from backend.api.services import VERSION, Services
 from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.telemetry.store import StoreError
 
 
-def read_health(services: Services) -> schemas.Health:
+def read_health(services: Services) -> service_schemas.Health:
     """Asks store, chain and oracle; never raises."""
     problems: list[str] = []
     store_ok = _store_answers(services, problems)
     block = _block(services, problems)
-    oracle = schemas.OracleHealth(signers_up=0, threshold=0, outbox_pending=0)
+    oracle = service_schemas.OracleHealth(signers_up=0, threshold=0, outbox_pending=0)
     synced, lag_s = False, None
     if store_ok:
         status = services.oracle.status()
@@ -24,7 +24,7 @@ def read_health(services: Services) -> schemas.Health:
                 f"{status.signers_up} oracle nodes answer and {status.threshold} must: "
                 "slots wait for their signatures"
             )
-        oracle = schemas.OracleHealth(
+        oracle = service_schemas.OracleHealth(
             signers_up=status.signers_up,
             threshold=status.threshold,
             outbox_pending=status.outbox_pending,
@@ -35,9 +35,9 @@ def read_health(services: Services) -> schemas.Health:
             problems.append(problem)
         if not status.running:
             problems.append("the oracle's parts do not run")
-    return schemas.Health(
+    return service_schemas.Health(
         status="degraded" if problems else "ok",
-        chain=schemas.ChainHealth(
+        chain=service_schemas.ChainHealth(
             id=services.chain.chain_id, block=block, synced=synced, lag_s=lag_s
         ),
         store="ok" if store_ok else "unreachable",

@@ -9,7 +9,7 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from backend.api import requests, schemas
+from backend.api import requests, schemas, service_schemas
 from backend.api.answer import answer, described, signed_in
 from backend.api.errors import ApiError
 from backend.api.public_routes import mode_name
@@ -56,14 +56,14 @@ def _session_routes(api: APIBlueprint, services: Services, sign_in: SignIn) -> N
                 retry_after_s=int(wait_s) + 1,
             )
 
-    @api.get("/auth/challenge", responses=described(schemas.Challenge, 400, 429))
+    @api.get("/auth/challenge", responses=described(service_schemas.Challenge, 400, 429))
     def challenge(query: requests.ChallengeQuery) -> Response:
         """An EIP-4361 message for a wallet to sign."""
         slow_down()
         made = sign_in.challenge(query.account, *_site(services))
-        return answer(schemas.Challenge(message=made.message, expires_at=made.expires_at))
+        return answer(service_schemas.Challenge(message=made.message, expires_at=made.expires_at))
 
-    @api.post("/auth/session", responses=described(schemas.Session, 400, 401, 403, 429))
+    @api.post("/auth/session", responses=described(service_schemas.Session, 400, 401, 403, 429))
     def open_session(body: requests.SessionBody) -> Response:
         """Trades a signed challenge for a session."""
         slow_down()
@@ -76,7 +76,7 @@ def _session_routes(api: APIBlueprint, services: Services, sign_in: SignIn) -> N
             token, account, expires_at = sign_in.open_session(body.message, signature, domain)
         except SignInError as error:
             raise ApiError(401, error.code, str(error)) from None
-        return answer(schemas.Session(token=token, account=account, expires_at=expires_at))
+        return answer(service_schemas.Session(token=token, account=account, expires_at=expires_at))
 
     @api.delete(
         "/auth/session", responses={"204": {"description": "signed out"}}, security=signed_in()

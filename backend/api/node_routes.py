@@ -9,7 +9,7 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from backend.api import requests, schemas
+from backend.api import requests, service_schemas
 from backend.api.answer import JSON, answer, described
 from backend.api.errors import ApiError
 from backend.api.services import Services
@@ -82,7 +82,7 @@ def node_blueprint(services: Services) -> APIBlueprint:
 
     @api.post(
         "/readings",
-        responses=described(schemas.Ingested, 400, 413, 415),
+        responses=described(service_schemas.Ingested, 400, 413, 415),
         openapi_extensions=_FRAMES_BODY,
     )
     def readings() -> Response:
@@ -90,7 +90,7 @@ def node_blueprint(services: Services) -> APIBlueprint:
         outcomes = services.pipeline.submit(_frames_of_request())
         frames = services.downlink.for_senders_of(outcomes)
         return answer(
-            schemas.Ingested(
+            service_schemas.Ingested(
                 results=[_result(outcome) for outcome in outcomes],
                 commands=[frame.hex() for part in frames.values() for frame in part],
             )
@@ -98,7 +98,7 @@ def node_blueprint(services: Services) -> APIBlueprint:
 
     @api.post(
         "/nodes/<int:node>/commands",
-        responses=described(schemas.DownlinkFrames, 400, 401, 403, 404, 409, 413, 415, 503)
+        responses=described(service_schemas.DownlinkFrames, 400, 401, 403, 404, 409, 413, 415, 503)
         | {"204": {"description": "nothing came while waiting"}},
         openapi_extensions=_POLL_BODY,
     )
@@ -112,7 +112,7 @@ def node_blueprint(services: Services) -> APIBlueprint:
                 seats.release()
         if not frames:
             return Response(status=204)
-        return answer(schemas.DownlinkFrames(frames=[frame.hex() for frame in frames]))
+        return answer(service_schemas.DownlinkFrames(frames=[frame.hex() for frame in frames]))
 
     return api
 
@@ -190,9 +190,9 @@ def _frames_of_json() -> list[bytes]:
     return frames
 
 
-def _result(outcome: Outcome) -> schemas.FrameResult:
+def _result(outcome: Outcome) -> service_schemas.FrameResult:
     frame = outcome.frame
-    return schemas.FrameResult(
+    return service_schemas.FrameResult(
         node=frame.node_id if frame else None,
         boot=frame.boot if frame else None,
         sequence=frame.sequence if frame else None,

@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from backend.api import requests, schemas
+from backend.api import requests, schemas, service_schemas
 from backend.api.answer import answer, described, signed_in
 from backend.api.errors import ApiError
 from backend.api.household_routes import access_page
@@ -42,7 +42,7 @@ def operator_blueprint(services: Services) -> APIBlueprint:
 
 
 def _quarantine_routes(api: APIBlueprint, services: Services) -> None:
-    @api.get("/quarantine", responses=described(schemas.QuarantinePage, 401, 403))
+    @api.get("/quarantine", responses=described(service_schemas.QuarantinePage, 401, 403))
     def waiting(query: requests.Page) -> Response:
         """Readings that cannot be true, newest first."""
         services.access.operator()
@@ -50,7 +50,7 @@ def _quarantine_routes(api: APIBlueprint, services: Services) -> None:
             found = quarantine.waiting(connection, query.limit + 1, query.before)
         shown = found[: query.limit]
         return answer(
-            schemas.QuarantinePage(
+            service_schemas.QuarantinePage(
                 quarantine=[_entry(frame) for frame in shown],
                 next_before=shown[-1].id if len(found) > query.limit else None,
             )
@@ -58,7 +58,7 @@ def _quarantine_routes(api: APIBlueprint, services: Services) -> None:
 
     @api.post(
         "/quarantine/<int:entry>/dismiss",
-        responses=described(schemas.QuarantineEntry, 401, 403, 404),
+        responses=described(service_schemas.QuarantineEntry, 401, 403, 404),
     )
     def dismiss(path: requests.EntryPath) -> Response:
         """Marks a reading as dealt with. It is not booked; its meter's later readings are judged
@@ -74,13 +74,13 @@ def _quarantine_routes(api: APIBlueprint, services: Services) -> None:
 
 
 def _node_routes(api: APIBlueprint, services: Services) -> None:
-    @api.get("/nodes", responses=described(schemas.Nodes, 401, 403))
+    @api.get("/nodes", responses=described(service_schemas.Nodes, 401, 403))
     def node_health() -> Response:
         """Every node's health."""
         services.access.operator()
         return answer(_read_nodes(services))
 
-    @api.get("/node-events", responses=described(schemas.NodeEvents, 401, 403))
+    @api.get("/node-events", responses=described(service_schemas.NodeEvents, 401, 403))
     def node_events(query: requests.Page) -> Response:
         """Trips, tampering, the grid lost and back, as nodes reported them."""
         services.access.operator()
@@ -88,18 +88,22 @@ def _node_routes(api: APIBlueprint, services: Services) -> None:
             found = nodes.events_of(connection, query.limit + 1, query.before)
         shown = found[: query.limit]
         return answer(
-            schemas.NodeEvents(
+            service_schemas.NodeEvents(
                 events=[_event(event) for event in shown],
                 next_before=shown[-1].id if len(found) > query.limit else None,
             )
         )
 
-    @api.post("/nodes/<int:node>/revoke", responses=described(schemas.NodeHealth, 401, 403, 404))
+    @api.post(
+        "/nodes/<int:node>/revoke", responses=described(service_schemas.NodeHealth, 401, 403, 404)
+    )
     def revoke(path: requests.NodePath) -> Response:
         """Refuses a node's frames from now on: its key is known to somebody else."""
         return _set_revoked(services, path.node, int(services.clock()))
 
-    @api.post("/nodes/<int:node>/restore", responses=described(schemas.NodeHealth, 401, 403, 404))
+    @api.post(
+        "/nodes/<int:node>/restore", responses=described(service_schemas.NodeHealth, 401, 403, 404)
+    )
     def restore(path: requests.NodePath) -> Response:
         """Takes a node's frames again, after its key was changed."""
         return _set_revoked(services, path.node, None)
@@ -114,13 +118,13 @@ def _set_revoked(services: Services, node_id: int, at: int | None) -> Response:
     return answer(next(n for n in _read_nodes(services).nodes if n.node_id == node_id))
 
 
-def _read_nodes(services: Services) -> schemas.Nodes:
+def _read_nodes(services: Services) -> service_schemas.Nodes:
     since_ms = int((services.clock() - services.settings.stale_after_s) * 1000)
     with services.store.read() as connection:
         known = nodes.all_nodes(connection)
         heard = nodes.statuses(connection)
         frames = readings.frame_totals_by_node(connection)
-    return schemas.Nodes(
+    return service_schemas.Nodes(
         nodes=[
             _health(node, heard.get(node.node_id), frames.get(node.node_id, {}), since_ms)
             for node in known.values()
@@ -131,9 +135,9 @@ def _read_nodes(services: Services) -> schemas.Nodes:
 
 def _health(
     node: Node, status: NodeStatus | None, frames: dict[str, int], since_ms: int
-) -> schemas.NodeHealth:
+) -> service_schemas.NodeHealth:
     seen_ms = status.last_seen_ms if status else 0
-    return schemas.NodeHealth(
+    return service_schemas.NodeHealth(
         node_id=node.node_id,
         label=node.label,
         kind=kind_name(node.kind),
@@ -148,8 +152,8 @@ def _health(
     )
 
 
-def _event(event: NodeEvent) -> schemas.NodeEvent:
-    return schemas.NodeEvent(
+def _event(event: NodeEvent) -> service_schemas.NodeEvent:
+    return service_schemas.NodeEvent(
         id=event.id,
         node_id=event.node_id,
         kind=EventKind(event.kind).name.lower(),
@@ -159,8 +163,8 @@ def _event(event: NodeEvent) -> schemas.NodeEvent:
     )
 
 
-def _entry(frame: QuarantinedFrame) -> schemas.QuarantineEntry:
-    return schemas.QuarantineEntry(
+def _entry(frame: QuarantinedFrame) -> service_schemas.QuarantineEntry:
+    return service_schemas.QuarantineEntry(
         id=frame.id,
         node_id=frame.node_id,
         at=frame.received_ms // 1000,

@@ -12,7 +12,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import TypeAdapter, ValidationError
 
-from backend.api import requests, schemas
+from backend.api import requests, schemas, service_schemas
 from backend.api.answer import answer, described
 from backend.api.errors import ApiError
 from backend.api.health import read_health
@@ -55,7 +55,7 @@ def public_blueprint(services: Services) -> APIBlueprint:
 
 
 def _service_routes(api: APIBlueprint, services: Services) -> None:
-    @api.get("/health", responses=described(schemas.Health, 503))
+    @api.get("/health", responses=described(service_schemas.Health, 503))
     def health() -> Response:
         """Whether the service does its work; 503 if it cannot take readings."""
         found = read_health(services)
@@ -66,7 +66,7 @@ def _service_routes(api: APIBlueprint, services: Services) -> None:
         """The microgrid at a glance."""
         return answer(services.summary.read())
 
-    @api.get("/config", responses=described(schemas.PublicConfig))
+    @api.get("/config", responses=described(service_schemas.PublicConfig))
     def config() -> Response:
         """What a page needs to begin: the chain and the contracts."""
         return answer(public_config(services))
@@ -230,18 +230,18 @@ def _events(
     )
 
 
-def public_config(services: Services) -> schemas.PublicConfig:
+def public_config(services: Services) -> service_schemas.PublicConfig:
     """What a page needs to begin."""
     settings, chain = services.settings, services.chain
     deployment = chain.deployment
-    return schemas.PublicConfig(
+    return service_schemas.PublicConfig(
         chain_id=chain.chain_id,
         chain_name=_CHAIN_NAMES.get(chain.chain_id, f"Chain {chain.chain_id}"),
         rpc_url=settings.browser_rpc_url,
         explorer_url=settings.explorer_on(chain.chain_id),
         slot_seconds=deployment.slot_seconds,
         deployment={
-            name: schemas.DeployedContract(address=contract.address, abi=list(contract.abi))
+            name: service_schemas.DeployedContract(address=contract.address, abi=list(contract.abi))
             for name, contract in deployment.contracts.items()
         },
         demo_wallets=_demo_wallets(settings.keys_dir / "demo-wallets.json")
@@ -250,11 +250,11 @@ def public_config(services: Services) -> schemas.PublicConfig:
     )
 
 
-def _demo_wallets(path: Path) -> list[schemas.DemoWallet]:
+def _demo_wallets(path: Path) -> list[service_schemas.DemoWallet]:
     """Wallets with well-known keys; asked for on the demo's own chain only."""
     try:
         document = json.loads(path.read_text())
-        return TypeAdapter(list[schemas.DemoWallet]).validate_python(document)
+        return TypeAdapter(list[service_schemas.DemoWallet]).validate_python(document)
     except FileNotFoundError:
         return []
     except (OSError, ValueError, ValidationError) as error:
