@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { launch, openPage } from "./browser.mjs";
 import { ROOT, startMicrogrid, until } from "./microgrid.mjs";
 import { byId, connect, go } from "./page.mjs";
-import { AUTHORITY, HOUSEHOLD } from "./people.mjs";
+import { AUTHORITY, CONSUMER, HOUSEHOLD } from "./people.mjs";
 import { WalletDouble } from "./wallet.mjs";
 
 const FOLDER = join(ROOT, "docs/screenshots");
@@ -21,6 +21,9 @@ const PICTURES = [
   { name: "power", path: "/resident/power", ready: "request-power", key: HOUSEHOLD },
   { name: "authority", path: "/authority", ready: "priorities", key: AUTHORITY },
   { name: "audit", path: "/audit", ready: "chain-says" },
+  { name: "market", path: "/market", ready: "slot-book", key: CONSUMER },
+  { name: "statement", path: "/market/statement", ready: "statement-total", key: CONSUMER },
+  { name: "between", path: "/market/between", ready: "agreement-1" },
   { name: "home-phone", path: "/", ready: "energy-flow", viewport: PHONE },
 ];
 

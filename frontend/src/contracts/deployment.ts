@@ -26,7 +26,7 @@ import {
   realTimePoolAbi,
   surplusAuctionAbi,
   tariffBookAbi,
-  v2GExchangeAbi,
+  v2gExchangeAbi,
 } from "./abis";
 import type { ServiceConfig } from "../api/types";
 
@@ -53,7 +53,7 @@ export const ABIS = {
   EvRegistry: [...evRegistryAbi, ...errorsAbi],
   IncentiveRates: [...incentiveRatesAbi, ...errorsAbi],
   OrderRules: [...orderRulesAbi, ...errorsAbi],
-  V2GExchange: [...v2GExchangeAbi, ...errorsAbi],
+  V2GExchange: [...v2gExchangeAbi, ...errorsAbi],
   Stablecoin: [...erc20PermitAbi, ...errorsAbi],
 } as const;
 

@@ -7,15 +7,13 @@ import { useBusy, useTransact } from "../../transactions/context";
 import { useAllowance } from "../../transactions/usePayment";
 import { AmountField } from "../../ui/AmountField";
 import { Card } from "../../ui/Card";
-import { Choice } from "../../ui/Choice";
+import { PayChoice, type PayWith } from "../../ui/PayChoice";
 import { Notice } from "../../ui/Notice";
 import { formatEnergy, parseKwh } from "../../units/energy";
 import { formatEther, formatInr } from "../../units/money";
 import { Slippage } from "./Slippage";
 import { useForSale } from "./useForSale";
 import { type BuyQuote, useBuyQuote } from "./useQuote";
-
-export type PayWith = "ether" | "inr";
 
 interface Props {
   microInr: bigint;
@@ -69,16 +67,7 @@ export function BuyEnergy({ microInr, topUpMeter, start = "1" }: Props) {
         testId="buy-amount"
         presets={["1", "5", "20"].map((value) => ({ label: `${value} kWh`, text: value }))}
       />
-      <Choice
-        legend="Pay with"
-        compact
-        value={pay}
-        onChange={setPay}
-        options={[
-          { value: "ether", label: "Ether", testId: "pay-ether" },
-          { value: "inr", label: "INR units", testId: "pay-inr" },
-        ]}
-      />
+      <PayChoice value={pay} onChange={setPay} testId="pay" />
       {!lacking && <Quote quote={quote.data} error={wh === null ? null : quote.error} pay={pay} allowed={allowance.allowed} />}
       {short && <Notice tone="warn">{`You hold ${formatInr(microInr, "down")}. Pay with ether or buy INR first.`}</Notice>}
       <Slippage bps={slippage} onChange={setSlippage} />

@@ -7,7 +7,7 @@ import { useBusy, useTransact } from "../../../transactions/context";
 import { useAllowance } from "../../../transactions/usePayment";
 import { AmountField } from "../../../ui/AmountField";
 import { Card } from "../../../ui/Card";
-import { Choice } from "../../../ui/Choice";
+import { PayChoice, type PayWith } from "../../../ui/PayChoice";
 import { Notice } from "../../../ui/Notice";
 import { useSettled } from "../../../ui/useSettled";
 import { editableInr, formatEther, formatInr, limitBelow, parseInr } from "../../../units/money";
@@ -21,7 +21,7 @@ export function Deposit({ inWallet, arrears }: { inWallet: bigint; arrears: bigi
   const busy = useBusy();
   const allowance = useAllowance("ClearingHouse");
   const [text, setText] = useState("100");
-  const [pay, setPay] = useState<"inr" | "ether">(inWallet > 0n ? "inr" : "ether");
+  const [pay, setPay] = useState<PayWith>(inWallet > 0n ? "inr" : "ether");
   const amount = parseInr(text);
   const microInr = amount.ok && amount.value > 0n ? amount.value : null;
   const asked = useSettled(microInr);
@@ -53,16 +53,7 @@ export function Deposit({ inWallet, arrears }: { inWallet: bigint; arrears: bigi
         presets={arrears > 0n ? [{ label: "What I owe", text: editableInr(arrears) }] : undefined}
         testId="deposit-amount"
       />
-      <Choice
-        legend="Pay with"
-        compact
-        value={pay}
-        onChange={setPay}
-        options={[
-          { value: "inr", label: "INR units", testId: "deposit-inr" },
-          { value: "ether", label: "Ether", testId: "deposit-ether" },
-        ]}
-      />
+      <PayChoice value={pay} onChange={setPay} first="inr" testId="deposit" />
       {pay === "ether" && quote.error && microInr !== null && <Notice tone="bad" live>{explain(quote.error)}</Notice>}
       {pay === "ether" && wei !== undefined && (
         <div className="quote" aria-live="polite" data-testid="deposit-quote">

@@ -9,11 +9,10 @@ import type { TransactionState } from "../../../transactions/store";
 import { useAllowance } from "../../../transactions/usePayment";
 import { AmountField } from "../../../ui/AmountField";
 import { Card } from "../../../ui/Card";
-import { Choice } from "../../../ui/Choice";
+import { PayChoice, type PayWith } from "../../../ui/PayChoice";
 import { Notice } from "../../../ui/Notice";
 import { formatEnergy, parseKwh } from "../../../units/energy";
 import { formatEther, formatInr } from "../../../units/money";
-import type { PayWith } from "../BuyEnergy";
 import { useForSale } from "../useForSale";
 import { useBuyQuote } from "../useQuote";
 import { OutletPicker } from "./OutletPicker";
@@ -67,16 +66,7 @@ export function SupplyForm({ outlets, microInr }: { outlets: readonly Relay[]; m
     <Card title="Request power" testId="request-power">
       <OutletPicker outlets={outlets} text={switchText} onText={setSwitchText} />
       <AmountField label="How much" unit="kWh" text={text} onText={setText} parsed={amount} hint={forSale.hint} problem={tooMuch} testId="request-amount" />
-      <Choice
-        legend="Pay with"
-        compact
-        value={pay}
-        onChange={setPay}
-        options={[
-          { value: "ether", label: "Ether", testId: "request-pay-ether" },
-          { value: "inr", label: "INR units", testId: "request-pay-inr" },
-        ]}
-      />
+      <PayChoice value={pay} onChange={setPay} testId="request-pay" />
       {wh !== null && quote.error && <Notice tone="bad" live>{explain(quote.error)}</Notice>}
       {quote.data && !tooMuch && (
         <div className="quote" aria-live="polite" data-testid="request-quote">
