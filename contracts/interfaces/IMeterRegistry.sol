@@ -135,6 +135,8 @@ interface IMeterRegistry {
     /// @notice How often terms began; 0 = the community's since registration, from register 0.
     function termsCount(MeterId meter) external view returns (uint256);
     function termsAt(MeterId meter, uint256 index) external view returns (Terms memory);
+    /// @notice Block time of the meter's newest `recordRebase`; 0 = never.
+    function rebasedAt(MeterId meter) external view returns (uint64);
     function slotSeconds() external view returns (uint32);
     /// @notice The slot now running.
     function currentSlot() external view returns (uint64);

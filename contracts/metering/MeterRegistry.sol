@@ -50,6 +50,8 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
     mapping(MeterId meter => uint256 index) private _indexOf;
     MeterId[] private _meters;
     uint32[7] private _countByKind;
+    /// @inheritdoc IMeterRegistry
+    mapping(MeterId meter => uint64) public rebasedAt;
 
     // ------------------------------------------------------------------ constructor
 
@@ -122,6 +124,7 @@ contract MeterRegistry is IMeterRegistry, EIP712, AccessManaged {
         _known(meter);
         if (!before.isValid()) revert MeterRegistry_BadRegisters(before);
         if (!afterReset.isValid()) revert MeterRegistry_BadRegisters(afterReset);
+        rebasedAt[meter] = uint64(block.timestamp);
         emit RegistersRebased(meter, before, afterReset, reason);
     }
 
