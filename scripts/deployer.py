@@ -49,6 +49,9 @@ ORDER = (
     "IncentiveRates",
     "OrderRules",
     "V2GExchange",
+    "ElementRegistry",
+    "OracleBond",
+    "MeterWitness",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -222,7 +225,7 @@ class Deployer:
         """What the contract's constructor takes, from the plan and the contracts before it."""
         of, figures, markets = self._address, self.plan.parameters, self.plan.markets
         rate, prices, feed = self.plan.ether_rate, self.plan.prices, self.plan.feed
-        carbon, cars = self.plan.carbon, self.plan.vehicles
+        carbon, cars, witness = self.plan.carbon, self.plan.vehicles, self.plan.witness
         manager = self._address("AccessManager")
         arguments: dict[str, Callable[[], Sequence[Any]]] = {
             "AccessManager": lambda: [self.account.address],
@@ -310,6 +313,18 @@ class Deployer:
                 (
                     of("EvRegistry"), of("MeterLedger"), of("OracleQuorum"), of("ClearingHouse"),
                     of("IncentiveRates"), of("OrderRules"),
+                ),
+            ],
+            "ElementRegistry": lambda: [manager, of("MeterRegistry"), of("MeterLedger")],
+            "OracleBond": lambda: [
+                manager, witness.unbonding_seconds, witness.prover_share_bps,
+                self.holders.operator,
+            ],
+            "MeterWitness": lambda: [
+                of("MeterLedger"), of("ElementRegistry"), of("OracleBond"),
+                (
+                    witness.window_seconds, witness.rebuttal_seconds, witness.grace_seconds,
+                    witness.skew_seconds, witness.deposit_wei,
                 ),
             ],
             "RealTimePool": lambda: [
@@ -409,7 +424,20 @@ class Deployer:
         pool = self._contracts["RealTimePool"]
         if pool.dayAhead() != self._address("DayAheadMarket"):
             self._call("day-ahead market set", pool.setDayAhead, self._address("DayAheadMarket"))
+        self._fund_bonds()
         self._load_tariffs()
+
+    def _fund_bonds(self) -> None:
+        """Puts ether behind the oracle nodes, as the plan says; they may add what they like."""
+        bond, wanted = self._contracts["OracleBond"], self.plan.witness.bond_wei
+        relayer, deposits = self.holders.relayer, 10 * self.plan.witness.deposit_wei
+        if wanted and bond.creditOf(relayer) == 0:  # the relayer accuses for the community
+            credit = bond.creditTo.as_transaction(relayer, sender=self.account, value=deposits)
+            self._count("deposits for accusations", self._send("deposits", credit))
+        for signer in self.holders.signers_ascending() if wanted else ():
+            if bond.bondOf(signer).bondWei == 0:
+                deposit = bond.deposit.as_transaction(signer, sender=self.account, value=wanted)
+                self._count(f"bond of {signer}", self._send("bond", deposit))
 
     def _load_tariffs(self) -> None:
         book = self._contracts["TariffBook"]

@@ -198,6 +198,29 @@ class Vehicles(_Strict):
         return self
 
 
+class Witness(_Strict):
+    """What meters' own signatures can cost the oracle nodes, and how long that takes."""
+
+    window_seconds: Positive = 7 * 86_400
+    rebuttal_seconds: Positive = 86_400
+    grace_seconds: Annotated[int, Field(ge=0, lt=2**64)] = 86_400
+    skew_seconds: Annotated[int, Field(ge=0, lt=2**64)] = 120
+    unbonding_seconds: Positive = 14 * 86_400
+    prover_share_bps: Annotated[int, Field(ge=0, lt=5_000)] = 3_000
+    deposit_wei: Annotated[int, Field(gt=0, lt=2**127)] = 10**16
+    bond_wei: Annotated[int, Field(ge=0, lt=2**127)] = 0
+    """What the deployer puts behind each signer at first; 0 leaves that to the nodes."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.unbonding_seconds < self.window_seconds:
+            raise ValueError(
+                f"unbonding_seconds: {self.unbonding_seconds} is below window_seconds"
+                f" {self.window_seconds}; a liar could take its bond away in time"
+            )
+        return self
+
+
 class Parameters(_Strict):
     """Figures that the contracts start with; the operator and the admin can change most later."""
 
@@ -257,6 +280,7 @@ class Plan(_Strict):
     feed: Feed = Feed()
     carbon: Carbon = Carbon()
     vehicles: Vehicles = Vehicles()
+    witness: Witness = Witness()
     stablecoin: Stablecoin | None = None
 
     @model_validator(mode="after")
@@ -342,6 +366,12 @@ def local_plan(
         carbon=Carbon(lead_seconds=3_600),
         # A day of the neighbourhood passes in 24 minutes: settlements wait for minutes.
         vehicles=Vehicles(gap_seconds=40 * slot_seconds, abandon_seconds=200 * slot_seconds),
+        # Long enough to see, short enough to see the end of it.
+        witness=Witness(
+            window_seconds=40 * slot_seconds, rebuttal_seconds=4 * slot_seconds,
+            grace_seconds=4 * slot_seconds, skew_seconds=slot_seconds // 3,
+            unbonding_seconds=80 * slot_seconds, bond_wei=10**18,
+        ),  # fmt: skip
         # Orders until two slots before the slot begins: a newcomer sees one cleared and settled.
         markets=Markets(
             gate_seconds=2 * slot_seconds, horizon_seconds=40 * slot_seconds, report_seconds=60

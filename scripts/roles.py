@@ -30,6 +30,7 @@ class Role(IntEnum):
     MARKET = 12
     CERTIFICATE = 13
     CLEARING = 14
+    WITNESS = 18
 
 
 FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
@@ -108,6 +109,8 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "refuseRequest": Role.CERTIFIER,
         "withdrawLot": Role.CERTIFIER,
     },
+    "ElementRegistry": {"enrol": Role.OPERATOR, "end": Role.OPERATOR},
+    "OracleBond": {"hold": Role.WITNESS, "drop": Role.WITNESS, "slash": Role.WITNESS, "moveCredit": Role.WITNESS},
     "RealTimePool": {"setGridPrices": Role.OPERATOR, "setDayAhead": Role.ADMIN},
     "EvRegistry": {"setChargePoint": Role.OPERATOR, "setLimits": Role.OPERATOR},
     "IncentiveRates": {"setSettings": Role.OPERATOR},
@@ -136,6 +139,7 @@ CONTRACT_ROLES: Mapping[Role, tuple[str, ...]] = {
         "DayAheadMarket",
         "V2GExchange",
     ),
+    Role.WITNESS: ("MeterWitness",),
 }
 """Roles held by contracts."""
 

@@ -223,6 +223,18 @@ FIELD_RANGES: tuple[tuple[int, int], ...] = (
 """Least and greatest value of each field of a Reading; `soc_bp` also has a gap (see `_check`)."""
 
 
+class Seal(NamedTuple):
+    """What a meter's secure element adds to a KEYFRAME (docs/witness.md): who signed, and how.
+
+    `signature` is r || s on P-256, 64 bytes, over the meter, `counter`, the frame's time and the
+    registers under the chain's `enrolment` of the element. Not checked by `verify`.
+    """
+
+    enrolment: int
+    counter: int
+    signature: bytes
+
+
 class Delta(NamedTuple):
     """A reading relative to the sender's keyframe `back` frames ago.
 
@@ -368,7 +380,7 @@ class Frame(NamedTuple):
     """One decoded frame; nothing in it is trusted before `verify`.
 
     `time` is Unix seconds, 0 = the sender has no clock yet. `raw` are the bytes as received (of a
-    reassembled message: of its last piece).
+    reassembled message: of its last piece). `seal`: of a KEYFRAME of a meter with a secure element.
     """
 
     type: FrameType
@@ -378,6 +390,7 @@ class Frame(NamedTuple):
     time: int
     body: Body
     raw: bytes
+    seal: Seal | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -389,6 +402,7 @@ class Frame(NamedTuple):
 
 _HEADER = struct.Struct(">BBIIII")
 _READING = struct.Struct(">BIBIBIBIBIBIHIihhHBB")
+_SEAL = struct.Struct(">II64s")
 _DELTA = struct.Struct(">H")
 _ACK = struct.Struct(">QBBBBI")
 _HELLO = struct.Struct(">BBBBHBIH")
@@ -622,10 +636,16 @@ def decode(data: bytes, *, downlink: bool = False) -> Frame:
     if version_and_type >> 4 != _VERSION:
         raise BadVersion(f"version {version_and_type >> 4}")
     kind, parse = parser_of(version_and_type & 0xF, downlink=downlink)
-    body = parse(data[HEADER_BYTES:-TAG_BYTES])
+    payload, seal = data[HEADER_BYTES:-TAG_BYTES], None
+    if kind is FrameType.KEYFRAME and len(payload) == _READING.size + _SEAL.size:
+        seal = Seal._make(_SEAL.unpack_from(payload, _READING.size))
+        payload = payload[: _READING.size]
+    body = parse(payload)
     if sequence == 0:
         raise Malformed("sequence 0")
-    return Frame(kind, node_id, boot, sequence, time, body, data)
+    if seal is not None and seal.enrolment == 0:
+        raise Malformed("enrolment 0 of a seal")
+    return Frame(kind, node_id, boot, sequence, time, body, data, seal)
 
 
 def verify(frame: Frame, key: bytes) -> None:
@@ -699,7 +719,15 @@ def payload_of(body: Body) -> tuple[FrameType, bytes]:
             return FrameType.RESULTS, packed
 
 
-def encode(node_id: int, boot: int, sequence: int, time: int, body: Body, key: bytes) -> bytes:
+def encode(
+    node_id: int,
+    boot: int,
+    sequence: int,
+    time: int,
+    body: Body,
+    key: bytes,
+    seal: Seal | None = None,
+) -> bytes:
     """The frame that carries `body`; the body's class decides the type.
 
     Args:
@@ -708,12 +736,15 @@ def encode(node_id: int, boot: int, sequence: int, time: int, body: Body, key: b
         sequence: of this boot, from 1.
         time: Unix seconds; 0 = no clock.
         key: the node's 32 bytes.
+        seal: of a Reading.
 
     Raises:
         ValueError: a value does not fit its field; says which frame and why.
     """
     try:
         kind, payload = payload_of(body)
+        if seal is not None:
+            payload += _SEAL.pack(*seal)
         header = _HEADER.pack(_MAGIC, _VERSION << 4 | kind, node_id, boot, sequence, time)
         signed = header + payload
         data = signed + hmac.digest(key, signed, "sha256")[:TAG_BYTES]

@@ -115,7 +115,8 @@ interface IMeterWitness {
     /// @notice Puts a meter's statement before everybody; from `graceSeconds` on no line may be below it.
     function lodge(IElementRegistry.Statement calldata statement, bytes32 r, bytes32 s) external;
 
-    /// @notice Accuses whoever signed a commitment with a wrong line. The deposit comes back if it is upheld.
+    /// @notice Accuses whoever signed a commitment with a wrong line. The deposit comes back if it is upheld. It is
+    /// sent along, or taken from what IOracleBond owes the caller if nothing is sent.
     /// Gas: see forge-test/snapshots/witness.json.
     function accuse(Evidence calldata evidence) external payable returns (uint256 accusation);
 

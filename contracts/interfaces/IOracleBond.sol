@@ -26,6 +26,7 @@ interface IOracleBond {
     event UnbondingStarted(address indexed signer, address indexed to, uint256 unbondingWei, uint64 readyAt);
     event BondReleased(address indexed signer, address indexed to, uint256 amountWei);
     event BondSlashed(address indexed signer, address indexed prover, uint256 proverWei, uint256 communityWei);
+    event CreditMoved(address indexed from, address indexed to, uint256 amountWei);
     event Credited(address indexed account, uint256 amountWei);
     event Withdrawn(address indexed account, uint256 amountWei);
 
@@ -40,6 +41,7 @@ interface IOracleBond {
     error OracleBond_NothingToWithdraw(address account);
     error OracleBond_PaymentRefused(address account);
     error OracleBond_NotHeld(address signer);
+    error OracleBond_TooLittleCredit(address account, uint256 creditWei, uint256 neededWei);
 
     /// @notice Puts ether behind `signer`. It is the signer's from then on.
     function deposit(address signer) external payable;
@@ -59,6 +61,9 @@ interface IOracleBond {
     function drop(address signer) external;
     /// @notice Takes all that stands behind `signer`, unbonding or not. Role: WITNESS.
     function slash(address signer, address prover) external returns (uint256 amountWei);
+
+    /// @notice Moves what `from` is owed to another account: an accuser's deposit. Role: WITNESS.
+    function moveCredit(address from, address to, uint256 amountWei) external;
 
     function bondOf(address signer) external view returns (Bond memory);
     function creditOf(address account) external view returns (uint256 amountWei);

@@ -11,7 +11,8 @@ import {IOracleBond} from "../interfaces/IOracleBond.sol";
 import {RegisterLib} from "../metering/RegisterLib.sol";
 
 /// @title MeterWitness
-/// @notice See IMeterWitness. Calls only contracts of this deployment; ether leaves through OracleBond's credits.
+/// @notice See IMeterWitness. Calls only contracts of this deployment, and keeps no ether: deposits are credits
+/// in OracleBond that move to this contract and back.
 contract MeterWitness is IMeterWitness {
     using RegisterLib for Registers;
 
@@ -88,7 +89,7 @@ contract MeterWitness is IMeterWitness {
 
     /// @inheritdoc IMeterWitness
     function accuse(Evidence calldata evidence) external payable returns (uint256 accusation) {
-        if (msg.value != DEPOSIT_WEI) revert MeterWitness_WrongDeposit(msg.value, DEPOSIT_WEI);
+        if (msg.value != 0 && msg.value != DEPOSIT_WEI) revert MeterWitness_WrongDeposit(msg.value, DEPOSIT_WEI);
         Registers line = _provenLine(evidence);
         bool tooHigh = _contradiction(evidence, line);
         address[] memory signers = _liable(evidence);
@@ -113,6 +114,8 @@ contract MeterWitness is IMeterWitness {
         for (uint256 i = 0; i < signers.length; ++i) {
             BOND.hold(signers[i]);
         }
+        if (msg.value != 0) BOND.creditTo{value: msg.value}(msg.sender);
+        BOND.moveCredit(msg.sender, address(this), DEPOSIT_WEI);
     }
 
     /// @inheritdoc IMeterWitness
@@ -123,7 +126,7 @@ contract MeterWitness is IMeterWitness {
         open.state = State.Rebutted;
         emit AccusationRebutted(accusation, msg.sender);
         _dropAll(open.signers);
-        BOND.creditTo{value: DEPOSIT_WEI}(msg.sender);
+        BOND.moveCredit(address(this), msg.sender, DEPOSIT_WEI);
     }
 
     /// @inheritdoc IMeterWitness
@@ -145,7 +148,7 @@ contract MeterWitness is IMeterWitness {
         }
         emit AccusationUpheld(accusation, slashedWei);
         _dropAll(signers);
-        BOND.creditTo{value: DEPOSIT_WEI}(accuser);
+        BOND.moveCredit(address(this), accuser, DEPOSIT_WEI);
     }
 
     // ------------------------------------------------------------------ views

@@ -121,6 +121,15 @@ contract OracleBond is IOracleBond, AccessManaged {
         _credit(COMMUNITY, amountWei - proverWei);
     }
 
+    /// @inheritdoc IOracleBond
+    function moveCredit(address from, address to, uint256 amountWei) external restricted {
+        uint256 creditWei = creditOf[from];
+        if (creditWei < amountWei) revert OracleBond_TooLittleCredit(from, creditWei, amountWei);
+        creditOf[from] = creditWei - amountWei;
+        creditOf[to] += amountWei;
+        emit CreditMoved(from, to, amountWei);
+    }
+
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IOracleBond

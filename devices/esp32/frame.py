@@ -31,6 +31,7 @@ _HEADER = ">BBIIII"
 _HEADER_SIZE = 18
 _TAG_SIZE = 16
 _READING_SIZE = 48
+_SEAL_SIZE = 72
 
 # A reading is a tuple of 14 integers in this order.
 GENERATED_WH = 0
@@ -250,8 +251,18 @@ def put_reading(values: tuple[int, ...]) -> bytes:
     return out + struct.pack(">HIihhHBB", *values[6:])
 
 
-def get_reading(data: bytes) -> tuple[int, ...]:
-    """The 14 values of a KEYFRAME."""
+def put_seal(enrolment: int, counter: int, signature: bytes) -> bytes:
+    """What a secure element adds to a KEYFRAME; `signature` is r || s, 64 bytes."""
+    _need(0 < enrolment <= _U32 and 0 <= counter <= _U32 and len(signature) == 64)
+    return struct.pack(">II", enrolment, counter) + signature
+
+
+def get_reading(data: bytes) -> tuple:  # type: ignore[type-arg]
+    """The 14 values of a KEYFRAME, and (enrolment, counter, signature) if it is sealed."""
+    if len(data) == _READING_SIZE + _SEAL_SIZE:
+        enrolment, counter = struct.unpack_from(">II", data, _READING_SIZE)
+        _need(enrolment != 0)
+        return get_reading(data[:_READING_SIZE]) + ((enrolment, counter, data[_READING_SIZE + 8 :]),)
     _sized(data, _READING_SIZE)
     registers = tuple([int.from_bytes(data[5 * i : 5 * i + 5], "big") for i in range(6)])
     values = registers + struct.unpack(">HIihhHBB", data[30:])

@@ -61,6 +61,8 @@ class Node:
         self.price: tuple[int, ...] = ()
         self.rejected = 0
         self.news = False  # the last downlink frame was no repetition of an older one
+        self.element_failures = 0
+        self.sealer = None  # type: ignore[var-annotated]  # devices.esp32.element.Sealer, if it has one
         self._heard_ms = 0
         self._hello_ms = -_HELLO_EVERY_MS
         self._voltage_ok = True
@@ -134,14 +136,23 @@ class Node:
         self._ack(ack, rtc_ms)
         return True
 
-    def read(self, rtc_ms: int) -> None:
-        """Puts a reading of this moment into the outbox."""
+    def read(self, rtc_ms: int, sealed: bool = False) -> None:
+        """Puts a reading of this moment into the outbox; `sealed`: signed by the secure element, if the
+        node has one and its clock is set. An element that fails costs the seal, not the reading."""
         time = self.now_s(rtc_ms)
         registers = tuple([self.register_wh(i) for i in range(6)])
         relays = 0
         for relay in self.relays:
             relays |= relay.closed << relay.pin
-        self.outbox.put_reading(time, registers + self._values + (relays, self.status()))
+        values = registers + self._values + (relays, self.status())
+        if sealed and time and self.sealer is not None:
+            try:
+                seal = frame.put_seal(*self.sealer.seal(time, registers))
+                self.outbox.put_sealed(time, values, seal)
+                return
+            except OSError:
+                self.element_failures += 1
+        self.outbox.put_reading(time, values)
 
     def status(self) -> int:
         """The status byte of a reading."""

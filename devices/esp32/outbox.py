@@ -11,7 +11,8 @@ _READING = -1  # kind of an entry that is encoded as KEYFRAME or DELTA when it i
 
 
 class Outbox:
-    """Entries are (kind, time, content, ordinal): a payload, or for a reading its 14 values.
+    """Entries are (kind, time, content, ordinal): a payload, or for a reading its 14 values; a reading
+    that is sealed has its seal as a fifth.
 
     Readings are numbered as they are measured. One is never sent after a newer one: its registers
     would seem to step back, and their energy is in the newer reading anyway.
@@ -57,6 +58,12 @@ class Outbox:
             self.dropped += 1
             self.overflowed = 1
 
+    def put_sealed(self, time: int, values: tuple[int, ...], seal: bytes) -> None:
+        """Queues a reading that a secure element has signed: it goes out whole, as a KEYFRAME."""
+        self.put_reading(time, values)
+        kind, _time, _values, ordinal = self._readings.pop()
+        self._readings.append((kind, time, values, ordinal, seal))
+
     def put(self, kind: int, time: int, payload: bytes) -> None:
         """Queues what overtakes readings: acks, events, hellos. Bounded like the readings."""
         self._urgent.append((kind, time, payload, 0))
@@ -91,17 +98,18 @@ class Outbox:
             self._readings.pop(0)
 
     def _encode(self, entry: tuple) -> bytes:  # type: ignore[type-arg]
-        kind, time, content, _ordinal = entry
+        kind, time, content = entry[:3]
         if kind != _READING:
             return self.next_frame(kind, time, content)
-        due = not self._keyframe or self._since_keyframe >= _KEYFRAME_EVERY
+        seal = entry[4] if len(entry) > 4 else b""
+        due = seal or not self._keyframe or self._since_keyframe >= _KEYFRAME_EVERY
         if not due:
             back = self.sequence + 1 - self._keyframe_sequence
             self._since_keyframe += 1
             return self.next_frame(
                 frame.DELTA, time, frame.put_delta(back, self._keyframe, content)
             )
-        made = self.next_frame(frame.KEYFRAME, time, frame.put_reading(content))
+        made = self.next_frame(frame.KEYFRAME, time, frame.put_reading(content) + seal)
         self._keyframe = content
         self._keyframe_sequence = self.sequence
         self._since_keyframe = 1

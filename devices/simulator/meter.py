@@ -162,8 +162,10 @@ class Meter:
         if self.firmware.tick(uptime_ms, rtc_ms, self._registers()):
             _LOG.info("%s: gateway silent, relays in their fail-safe state", self._name)
             self._move_contacts()
-        if self.node.kind != "board" and self._reading_is_due(rtc_ms):
-            self.firmware.read(rtc_ms)
+        if self.node.kind != "board":
+            slot = self._slot
+            if self._reading_is_due(rtc_ms):
+                self.firmware.read(rtc_ms, sealed=self._slot != slot)  # just before a slot ends
         if len(self.firmware.outbox) > self.firmware.outbox.in_flight:
             self._wake.set()
 

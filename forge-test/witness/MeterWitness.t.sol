@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Leaf, Registers} from "contracts/Types.sol";
 import {IElementRegistry} from "contracts/interfaces/IElementRegistry.sol";
 import {IMeterLedger} from "contracts/interfaces/IMeterLedger.sol";
+import {IOracleBond} from "contracts/interfaces/IOracleBond.sol";
 import {IMeterWitness} from "contracts/interfaces/IMeterWitness.sol";
 import {MeterWitness} from "contracts/witness/MeterWitness.sol";
 import {OracleBond} from "contracts/witness/OracleBond.sol";
@@ -205,14 +206,29 @@ contract MeterWitnessTest is WitnessTest {
     function test_accuse_refusesAWrongDeposit() public {
         (uint64 slot, Signed memory signed) = _lieTooHigh();
         IMeterWitness.Evidence memory evidence = _evidence(slot, signed, 2);
-        for (uint256 i = 0; i < 3; ++i) {
-            uint256 sent = i == 0 ? 0 : i == 1 ? DEPOSIT_WEI - 1 : DEPOSIT_WEI + 1;
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 sent = i == 0 ? DEPOSIT_WEI - 1 : DEPOSIT_WEI + 1;
             vm.expectRevert(
                 abi.encodeWithSelector(IMeterWitness.MeterWitness_WrongDeposit.selector, sent, DEPOSIT_WEI)
             );
             vm.prank(alice);
             witness.accuse{value: sent}(evidence);
         }
+    }
+
+    function test_accuse_takesTheDepositFromWhatTheAccuserIsOwed() public {
+        (uint64 slot, Signed memory signed) = _lieTooHigh();
+        IMeterWitness.Evidence memory evidence = _evidence(slot, signed, 2);
+        vm.expectRevert(
+            abi.encodeWithSelector(IOracleBond.OracleBond_TooLittleCredit.selector, bob, 0, DEPOSIT_WEI)
+        );
+        vm.prank(bob);
+        witness.accuse(evidence);
+        bond.creditTo{value: DEPOSIT_WEI + 1}(bob);
+        vm.prank(bob);
+        witness.accuse(evidence);
+        assertEq(bond.creditOf(bob), 1);
+        assertEq(bond.creditOf(address(witness)), DEPOSIT_WEI);
     }
 
     function test_accuse_refusesAfterTheWindow() public {

@@ -107,6 +107,18 @@ contract OracleBondTest is WitnessTest {
         bond.drop(nodes[0]);
         vm.expectRevert(refusal);
         bond.slash(nodes[0], alice);
+        vm.expectRevert(refusal);
+        bond.moveCredit(bob, alice, 1);
+    }
+
+    function test_moveCredit_onlyWhatIsThere() public {
+        bond.creditTo{value: 3}(bob);
+        vm.startPrank(address(witness));
+        vm.expectRevert(abi.encodeWithSelector(IOracleBond.OracleBond_TooLittleCredit.selector, bob, 3, 4));
+        bond.moveCredit(bob, alice, 4);
+        bond.moveCredit(bob, alice, 2);
+        assertEq(bond.creditOf(bob), 1);
+        assertEq(bond.creditOf(alice), 2);
     }
 
     function test_hold_keepsWhatIsReady() public {

@@ -48,8 +48,9 @@ abstract contract WitnessTest is MeteringTest {
         bond = new OracleBond(address(manager), 2 days, SHARE_BPS, community);
         witness = new MeterWitness(ledger, elements, bond, _settings());
         manager.grantRole(WITNESS, address(witness), 0);
-        bytes4[] memory slashing = new bytes4[](3);
+        bytes4[] memory slashing = new bytes4[](4);
         (slashing[0], slashing[1], slashing[2]) = (bond.hold.selector, bond.drop.selector, bond.slash.selector);
+        slashing[3] = bond.moveCredit.selector;
         manager.setTargetFunctionRole(address(bond), slashing, WITNESS);
         bytes4[] memory operated = new bytes4[](2);
         (operated[0], operated[1]) = (elements.enrol.selector, elements.end.selector);

@@ -53,6 +53,9 @@ NAMES = (
     "IncentiveRates",
     "OrderRules",
     "V2GExchange",
+    "ElementRegistry",
+    "OracleBond",
+    "MeterWitness",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
@@ -245,6 +248,10 @@ FIGURES: Mapping[str, Any] = {
     "firstSettings": (
         2_000_000, 12_000_000, 10_000, 20_000, 6_000, 300, 900, 500, 1_300, 2_500, 2, 10**6,
     ),
+    "secondsOfUnbonding": 1_200,
+    "shareBps": 3_000,
+    "communityAccount": development_account(OPERATOR).address,
+    "figures": (600, 60, 60, 5, 10**16),
 }  # fmt: skip
 """Constructor arguments by name."""
 

@@ -166,6 +166,9 @@ NAMES = {
     "rates": "IncentiveRates",
     "rules": "OrderRules",
     "exchange": "V2GExchange",
+    "elements": "ElementRegistry",
+    "bond": "OracleBond",
+    "witness": "MeterWitness",
 }
 
 

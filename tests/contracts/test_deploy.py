@@ -240,9 +240,10 @@ def test_an_interrupted_run_goes_on_without_sending_anything_twice(
             break
         except InterruptionError:
             interruptions += 1
-    # The contracts; then roles, signers, inventory, advance limit, tariff, hand-over.
+    # The contracts; then roles, signers, inventory, advance limit, day-ahead market, three bonds,
+    # the relayer's deposits, tariff, hand-over.
     assert interruptions >= len(ORDER)
-    assert accounts[development.DEPLOYER].nonce - before == len(ORDER) + 7
+    assert accounts[development.DEPLOYER].nonce - before == len(ORDER) + 11
     assert set(deployment.contracts) == set(ORDER)
 
 

@@ -22,6 +22,7 @@ import { meteringSentences } from "./sentences/metering";
 import { prioritySentences } from "./sentences/priority";
 import { standardSentences } from "./sentences/standard";
 import { vehicleSentences } from "./sentences/vehicles";
+import { witnessSentences } from "./sentences/witness";
 
 const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...marketSentences,
@@ -32,6 +33,7 @@ const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...meteringSentences,
   ...prioritySentences,
   ...vehicleSentences,
+  ...witnessSentences,
   ...standardSentences,
 };
 
