@@ -368,10 +368,13 @@ def local_plan(
         vehicles=Vehicles(gap_seconds=40 * slot_seconds, abandon_seconds=200 * slot_seconds),
         # Long enough to see, short enough to see the end of it.
         witness=Witness(
-            window_seconds=40 * slot_seconds, rebuttal_seconds=4 * slot_seconds,
-            grace_seconds=4 * slot_seconds, skew_seconds=slot_seconds // 3,
-            unbonding_seconds=80 * slot_seconds, bond_wei=10**18,
-        ),  # fmt: skip
+            window_seconds=40 * slot_seconds,
+            rebuttal_seconds=4 * slot_seconds,
+            grace_seconds=4 * slot_seconds,
+            skew_seconds=slot_seconds // 3,
+            unbonding_seconds=80 * slot_seconds,
+            bond_wei=10**18,
+        ),
         # Orders until two slots before the slot begins: a newcomer sees one cleared and settled.
         markets=Markets(
             gate_seconds=2 * slot_seconds, horizon_seconds=40 * slot_seconds, report_seconds=60

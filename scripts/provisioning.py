@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eth_account import Account
@@ -31,6 +32,7 @@ from backend.config import Settings
 from backend.oracle.sum_tree import EntityKind
 from backend.telemetry import charging, nodes
 from backend.telemetry.store import open_store
+from devices.simulator.element import open_element
 from devices.simulator.plan import Node, Plan, load_plan
 from scripts import development
 from scripts.claim_codes import ClaimCode, ClaimCodes
@@ -113,7 +115,9 @@ def provision_plan(
     say(f"{len(keys)} nodes have keys and are known to the gateway")
     chain = Chain.connect(settings, chain_id)
     wallet = chain.wallet(operator)
-    return chain, wallet, chain.install(wallet, plan, keys)
+    sent = chain.install(wallet, plan, keys)
+    sent += chain.enrol_elements(wallet, plan, settings.home / "devices")
+    return chain, wallet, sent
 
 
 def mark_provisioned(settings: Settings, chain: Chain) -> None:
@@ -292,6 +296,26 @@ class Chain:
             *self._modes(plan),
             *self._switches(plan),
         ]
+        operator.send_as_manager(self.contracts["AccessManager"], calls)
+        return len(calls)
+
+    def enrol_elements(self, operator: Wallet, plan: Plan, devices: Path) -> int:
+        """Makes a plan's secure elements known on chain and tells the nodes their numbers; how many
+        are new."""
+        registry = self.contracts["ElementRegistry"]
+        ledger = self.contracts["MeterLedger"].address
+        calls = []
+        for node in plan.nodes:
+            if not node.element:
+                continue
+            key = open_element(devices, node.id).public_key()
+            count = int(self.views.ask(registry.call("enrolmentCount", node.id)))
+            known = self.views.ask(registry.call("enrolmentAt", node.id, count)) if count else None
+            if known is None or (known["x"], known["y"]) != (key[:32], key[32:]):
+                calls.append(registry.call("enrol", node.id, key[:32], key[32:], 0, 0))
+                count += 1
+            told = {"chain_id": self.chain_id, "ledger": ledger, "enrolment": count}
+            write_secret(devices / f"{node.id}.enrolment.json", json.dumps(told) + "\n")
         operator.send_as_manager(self.contracts["AccessManager"], calls)
         return len(calls)
 

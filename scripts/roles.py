@@ -110,7 +110,12 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "withdrawLot": Role.CERTIFIER,
     },
     "ElementRegistry": {"enrol": Role.OPERATOR, "end": Role.OPERATOR},
-    "OracleBond": {"hold": Role.WITNESS, "drop": Role.WITNESS, "slash": Role.WITNESS, "moveCredit": Role.WITNESS},
+    "OracleBond": {
+        "hold": Role.WITNESS,
+        "drop": Role.WITNESS,
+        "slash": Role.WITNESS,
+        "moveCredit": Role.WITNESS,
+    },
     "RealTimePool": {"setGridPrices": Role.OPERATOR, "setDayAhead": Role.ADMIN},
     "EvRegistry": {"setChargePoint": Role.OPERATOR, "setLimits": Role.OPERATOR},
     "IncentiveRates": {"setSettings": Role.OPERATOR},

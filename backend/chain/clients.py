@@ -47,6 +47,7 @@ from backend.chain.v2g import (
     V2GClients,
     V2GExchangeClient,
 )
+from backend.chain.witness import MeterWitnessClient, OracleBondClient, WitnessClients
 
 T = TypeVar("T")
 ProofNode = tuple[bytes, bytes, bytes]
@@ -430,6 +431,13 @@ class Clients:
                 V2GExchangeClient(contracts["V2GExchange"]),
                 EvRegistryClient(contracts["EvRegistry"]),
                 IncentiveRatesClient(contracts["IncentiveRates"]),
+            )
+        self.witness: WitnessClients | None = None
+        if "MeterWitness" in contracts.deployment.contracts:
+            self.witness = WitnessClients(
+                contracts["ElementRegistry"],
+                OracleBondClient(contracts["OracleBond"]),
+                MeterWitnessClient(contracts["MeterWitness"]),
             )
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])

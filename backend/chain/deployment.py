@@ -28,6 +28,9 @@ CONTRACT_NAMES = (
     "Interconnection",
     "CarbonIntensity",
     "RenewableCertificate",
+    "ElementRegistry",
+    "OracleBond",
+    "MeterWitness",
 )
 """Contracts that a deployment must have. A Stablecoin is optional."""
 

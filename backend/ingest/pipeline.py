@@ -24,8 +24,9 @@ from backend.ingest.directory import Directory
 from backend.ingest.effects import Effects
 from backend.ingest.frame import BadTag, Frame, FrameError, FrameType, Result, decode, verify
 from backend.ingest.keyring import Keyring
+from backend.ingest.seal import statement_of
 from backend.ingest.verify import Booking, Limits, Verdict, judge
-from backend.telemetry import nodes, quarantine, readings
+from backend.telemetry import nodes, quarantine, readings, statements
 from backend.telemetry.node_state import NodeState
 from backend.telemetry.readings import StoredReading
 from backend.telemetry.store import Store
@@ -267,6 +268,7 @@ class _Batch:
         self._effects = Effects(connection, now_ms)
         self._doubtful: list[Outcome] = []
         self._outcomes: list[Outcome] = []
+        self._statements: list[tuple[statements.Statement, int]] = []
         self.booked: list[StoredReading] = []
 
     def load(self, outcomes: Sequence[Outcome]) -> None:
@@ -297,6 +299,8 @@ class _Batch:
         if verdict.booking is not None and verdict.state is not None:
             verdict.state.reading_id = self._next_id
             self.booked.append(_stored(self._next_id, frame, verdict.booking, self._now_ms))
+            if (statement := statement_of(frame)) is not None:
+                self._statements.append((statement, self._next_id))
             self._next_id += 1
         if verdict.state is not None:
             self._states[frame.node_id] = self._changed[frame.node_id] = verdict.state
@@ -306,6 +310,7 @@ class _Batch:
     def write(self, refused: Counter[tuple[int, str]]) -> None:
         """Puts everything into the transaction."""
         readings.insert(self._connection, self.booked)
+        statements.insert(self._connection, self._statements)
         nodes.save_states(self._connection, list(self._changed.values()))
         self._effects.write()
         self._tell_repetitions()

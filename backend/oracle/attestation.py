@@ -19,6 +19,7 @@ from backend.oracle.proposal import ProposedLeaf, SlotProposal
 from backend.oracle.registers import EntityKind, RegisterError, Registers
 from backend.oracle.sum_tree import Leaf, SumTree, SumTreeError
 from backend.telemetry.slots import unpack
+from backend.telemetry.statements import Element
 
 CLOCK_SKEW_S = 5
 """How far the gateway's and a node's clocks may be apart."""
@@ -45,6 +46,15 @@ class Facts(Protocol):
 
     def rebases(self, meter: int) -> Sequence[Rebase]:
         """Replaced devices, oldest first."""
+
+    def element(self, meter: int) -> Element | None:
+        """The meter's secure element in force."""
+
+    def lodged(self, meter: int) -> Sequence[tuple[int, ...]]:
+        """Booked registers that the element signed and that are known to everybody."""
+
+    def is_sealed(self, frame: Frame, element: Element) -> bool:
+        """True if this element signed the frame's registers."""
 
 
 KeyOf = Callable[[int], bytes | None]
@@ -117,9 +127,15 @@ def _check_change(
         new < old for new, old in zip(registers, unpack(before), strict=True)
     ):
         raise Refusal("", "a register went back")
+    if registers in checks.facts.lodged(leaf.meter):
+        return  # the meter's own word, on chain
     frame, reading = read_evidence(leaf.meter, leaf.frames, checks.key_of)
     if frame.time >= ends_at:
         raise Refusal("", f"measured at {frame.time}, after the slot's end")
+    element = checks.facts.element(leaf.meter)
+    if element is not None and not checks.facts.is_sealed(frame, element):
+        # A line that the element has not signed could not be answered for (docs/witness.md).
+        raise Refusal("", "the meter's secure element did not sign the frame")
     offsets = possible_offsets(checks.facts.rebases(leaf.meter), frame.time, checks.now_s)
     for offset in offsets:
         if all(

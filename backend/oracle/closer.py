@@ -21,6 +21,7 @@ from backend.chain.contracts import ContractError
 from backend.chain.notices import announce
 from backend.chain.rpc import NodeUnreachableError
 from backend.chain.types import Commitment, Quorum, SlotRecord
+from backend.ingest.seal import is_signed
 from backend.oracle.attestation import build_tree
 from backend.oracle.balance import balance_between_wh, condition
 from backend.oracle.clock import SlotClock
@@ -31,9 +32,9 @@ from backend.oracle.quorum import QuorumClient, QuorumError
 from backend.oracle.registers import Flows
 from backend.oracle.salts import salt_of
 from backend.oracle.sum_tree import SumTree
-from backend.telemetry import outbox, slots
+from backend.telemetry import outbox, slots, statements
 from backend.telemetry.outbox import OutboxRow, OutboxState
-from backend.telemetry.slots import Slot, SlotState, StoredLeaf
+from backend.telemetry.slots import Slot, SlotState, StoredLeaf, pack, unpack
 from backend.telemetry.store import Store
 
 log = logging.getLogger(__name__)
@@ -194,6 +195,7 @@ class SlotCloser:
         """Every meter's line: its newest reading from before the slot's end, else its last line."""
         kinds = self._kinds()
         with self._store.read() as connection:
+            sealed = self._sealed_lines(connection, slot, kinds)
             newest = slots.newest_readings(connection, self.clock.end(slot))
             last_slot = slots.latest(connection)
             last = slots.leaves_of(connection, last_slot.slot) if last_slot else []
@@ -205,12 +207,50 @@ class SlotCloser:
             kind = kinds.get(reading.meter_id, 0)
             leaf = before.get(reading.meter_id)
             fresh = leaf is None or reading.reading_id > leaf.reading_id
+            if reading.meter_id in sealed:
+                continue
             if kind != 0 and fresh and not self._held(reading.meter_id, slot):
                 salt = salt_of(self._salt_key, slot, reading.meter_id)
                 lines[reading.meter_id] = _Line(
                     reading.meter_id, kind, reading.registers, salt, reading.reading_id, False
                 )
+        for meter, found in sealed.items():
+            leaf = before.get(meter)
+            if found is not None and (leaf is None or _is_further(found, leaf)):
+                lines[meter] = found
         return [lines[meter] for meter in sorted(lines)]
+
+    def _sealed_lines(
+        self, connection: sa.Connection, slot: int, kinds: Mapping[int, int]
+    ) -> dict[int, _Line | None]:
+        """Lines of meters with a secure element: what it signed in time, or what was lodged.
+
+        A line that the element did not sign could not be answered for (docs/witness.md); None: the
+        meter keeps its last one.
+        """
+        elements = {
+            meter: element
+            for meter, element in statements.in_force(connection).items()
+            if kinds.get(meter, 0) != 0
+        }
+        lodged = statements.lodged(connection) if elements else {}
+        lines: dict[int, _Line | None] = {}
+        for meter, element in elements.items():
+            candidates: list[tuple[tuple[int, ...], int]] = []
+            newest = statements.newest(connection, meter, element.enrolment, self.clock.end(slot))
+            if newest is not None and is_signed(newest[0], element, *self._signed_for()):
+                candidates.append((element.booked(newest[0]), newest[1]))
+            candidates += [(entry.booked, 0) for entry in lodged.get(meter, ())]
+            lines[meter] = None
+            if candidates:
+                registers, reading_id = max(candidates)
+                salt = salt_of(self._salt_key, slot, meter)
+                lines[meter] = _Line(meter, kinds[meter], pack(registers), salt, reading_id, False)
+        return lines
+
+    def _signed_for(self) -> tuple[int, bytes]:
+        """The chain and the ledger that elements sign for."""
+        return self._chain.chain_id, bytes.fromhex(self._chain.contracts["MeterLedger"].address[2:])
 
     def _recovered(self, kinds: Mapping[int, int]) -> list[StoredLeaf]:
         """The last lines from the oracle nodes' memory, if the store is empty and the chain not."""
@@ -396,6 +436,13 @@ def commit_key(slot: int) -> str:
 
 def _flows(slot: Slot | SlotRecord) -> Flows:
     return Flows.from_words(slot.totals_lo, slot.totals_hi)
+
+
+def _is_further(line: _Line, leaf: StoredLeaf) -> bool:
+    """True if a line's registers are not below a leaf's, and differ."""
+    return line.registers != leaf.registers and statements.at_least(
+        unpack(line.registers), unpack(leaf.registers)
+    )
 
 
 def _first_backward(totals: Flows, before: Flows) -> str | None:

@@ -1,4 +1,5 @@
-"""What an oracle node knows from the chain itself: kinds of meters and replaced devices.
+"""What an oracle node knows from the chain itself: kinds of meters, replaced devices, secure
+elements and what they lodged.
 
 Read from the ledger's events, not from the gateway: a gateway that lies about them is not believed.
 """
@@ -13,7 +14,15 @@ from typing import Any
 
 from backend.chain.contracts import ContractSet
 from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number, quantity
+from backend.ingest.frame import Frame
+from backend.ingest.seal import is_signed, statement_of
+from backend.telemetry.statements import Element
 
+_TOLD = {
+    "MeterRegistry": ("MeterRegistered", "RegistersRebased"),
+    "ElementRegistry": ("ElementEnrolled", "ElementEnded"),
+    "MeterWitness": ("StatementLodged",),
+}
 _LANES = 6
 _LANE_BITS = 40
 _OVERLAP_BLOCKS = 64
@@ -32,9 +41,8 @@ class Rebase:
 class _Fact:
     block: int
     log_index: int
-    meter: int
-    kind: int | None
-    offsets: tuple[int, ...] | None
+    name: str
+    args: Mapping[str, Any]
     at: int
 
 
@@ -46,8 +54,11 @@ class ChainFacts:
     ) -> None:
         self._rpc = rpc
         self._contracts = contracts
-        self._registry = contracts["MeterRegistry"]
-        self._topics = [self._registry.topic(n) for n in ("MeterRegistered", "RegistersRebased")]
+        told = {contracts[name]: _TOLD[name] for name in _TOLD if name in contracts}
+        self._addresses = [contract.address for contract in told]
+        self._topics = [contract.topic(name) for contract in told for name in told[contract]]
+        self._chain_id = contracts.deployment.chain_id
+        self._ledger = bytes.fromhex(contracts["MeterLedger"].address[2:])
         self._range = range_blocks
         self._lock = threading.Lock()
         self._first = max(contracts.deployment.first_block, 0)
@@ -55,6 +66,8 @@ class ChainFacts:
         self._facts: list[_Fact] = []
         self._kinds: dict[int, int] = {}
         self._rebases: dict[int, tuple[Rebase, ...]] = {}
+        self._elements: dict[int, Element] = {}
+        self._lodged: dict[int, list[tuple[int, ...]]] = {}
 
     def refresh(self) -> None:
         """Reads new events. Raises NodeUnreachableError."""
@@ -84,11 +97,24 @@ class ChainFacts:
         """A meter's rebases, oldest first; each replaces the one before."""
         return self._rebases.get(meter, ())
 
+    def element(self, meter: int) -> Element | None:
+        """The meter's secure element in force, of the device that is in it now."""
+        return self._elements.get(meter)
+
+    def lodged(self, meter: int) -> Sequence[tuple[int, ...]]:
+        """Booked registers that the meter's element signed and somebody lodged on chain."""
+        return self._lodged.get(meter, ())
+
+    def is_sealed(self, frame: Frame, element: Element) -> bool:
+        """True if this element signed the frame's registers for the ledger. 2-6 ms."""
+        statement = statement_of(frame)
+        return statement is not None and is_signed(statement, element, self._chain_id, self._ledger)
+
     def _read(self, first: int, last: int) -> list[_Fact]:
         query = {
             "fromBlock": quantity(first),
             "toBlock": quantity(last),
-            "address": self._registry.address,
+            "address": self._addresses,
             "topics": [self._topics],
         }
         try:
@@ -103,16 +129,9 @@ class ChainFacts:
     def _fact(self, entry: Mapping[str, Any]) -> _Fact:
         decoded = self._contracts.decode_log(entry)
         assert decoded is not None  # filtered by topic
+        at = 0 if decoded.name == "MeterRegistered" else self._time(entry)
         block, index = number(entry["blockNumber"]), number(entry["logIndex"])
-        if decoded.name == "MeterRegistered":
-            return _Fact(block, index, decoded.args["meter"], decoded.args["kind"], None, 0)
-        shift = tuple(
-            booked - device
-            for booked, device in zip(
-                _lanes(decoded.args["before"]), _lanes(decoded.args["afterReset"]), strict=True
-            )
-        )
-        return _Fact(block, index, decoded.args["meter"], None, shift, self._time(entry))
+        return _Fact(block, index, decoded.name, decoded.args, at)
 
     def _time(self, entry: Mapping[str, Any]) -> int:
         if entry.get("blockTimestamp"):
@@ -123,12 +142,32 @@ class ChainFacts:
         return number(block["timestamp"])
 
     def _rebuild(self) -> None:
-        self._kinds = {f.meter: f.kind for f in self._facts if f.kind is not None}
-        found: dict[int, list[Rebase]] = defaultdict(list)
+        rebases: dict[int, list[Rebase]] = defaultdict(list)
+        lodged: dict[int, list[tuple[int, ...]]] = defaultdict(list)
+        kinds: dict[int, int] = {}
+        elements: dict[int, Element] = {}
         for fact in self._facts:
-            if fact.offsets is not None:
-                found[fact.meter].append(Rebase(fact.at, fact.offsets))
-        self._rebases = {meter: tuple(rebases) for meter, rebases in found.items()}
+            meter, args = fact.args["meter"], fact.args
+            if fact.name == "MeterRegistered":
+                kinds[meter] = args["kind"]
+            elif fact.name == "RegistersRebased":
+                rebases[meter].append(Rebase(fact.at, _offsets(args)))
+                if meter in elements and elements[meter].since < fact.at:
+                    del elements[meter]  # its offset is not known until it is enrolled again
+            elif fact.name == "ElementEnrolled":
+                x, y = (int.from_bytes(args[name], "big") for name in ("x", "y"))
+                elements[meter] = Element(args["enrolment"], x, y, _offsets(args), fact.at)
+            elif fact.name == "ElementEnded":
+                elements.pop(meter, None)
+            else:
+                lodged[meter].append(_lanes(args["booked"]))
+        self._kinds, self._elements, self._lodged = kinds, elements, lodged
+        self._rebases = {meter: tuple(found) for meter, found in rebases.items()}
+
+
+def _offsets(args: Mapping[str, Any]) -> tuple[int, ...]:
+    before, after = _lanes(args["before"]), _lanes(args["afterReset"])
+    return tuple(booked - device for booked, device in zip(before, after, strict=True))
 
 
 def _lanes(word: int) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ from backend.oracle.settlement import Settler
 from backend.oracle.trading import TradeKeeper
 from backend.oracle.upkeep import Upkeep
 from backend.oracle.v2g import V2GKeeper
+from backend.oracle.witness import WitnessKeeper
 from backend.telemetry import commands, outbox, slots, terms
 from backend.telemetry.outbox import OutboxRow, OutboxState
 from backend.telemetry.store import Store
@@ -178,6 +179,7 @@ class OracleService:
         )
         self.upkeep = Upkeep(store, chain, wake_sender=wake_sender)
         self.trades = TradeKeeper(store, chain, wake_sender=wake_sender)
+        self.witness = WitnessKeeper(store, chain, wake_sender=wake_sender)
         self.certificates = CertificateKeeper(
             store,
             chain,
@@ -382,7 +384,12 @@ class OracleService:
         self.dispatcher.wake()
 
     def _sweep(self) -> int:
-        return self.upkeep.sweep() + self.trades.sweep() + self.certificates.sweep()
+        return (
+            self.upkeep.sweep()
+            + self.trades.sweep()
+            + self.certificates.sweep()
+            + self.witness.sweep()
+        )
 
     def _on_slot_committed(self, _sender: object, **_: object) -> None:
         self._settler_wake.set()

@@ -143,6 +143,18 @@ def in_order(connection: sa.Connection, contract: str, names: Iterable[str]) -> 
     return [_event(row) for row in connection.execute(statement)]
 
 
+def newest(connection: sa.Connection, contract: str, name: str, limit: int) -> list[ChainEvent]:
+    """The newest events of one kind, newest first."""
+    table = chain_events
+    statement = (
+        table.select()
+        .where(table.c.contract == contract, table.c.name == name)
+        .order_by(table.c.block.desc(), table.c.log_index.desc())
+        .limit(limit)
+    )
+    return [_event(row) for row in connection.execute(statement)]
+
+
 # ---- where the follower is ---------------------------------------------------------------------
 
 

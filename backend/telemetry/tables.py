@@ -89,6 +89,20 @@ readings = sa.Table(
     sa.Index("readings_by_node_time", "node_id", "measured_at"),
 )
 
+statements = sa.Table(
+    "statements",
+    metadata,
+    sa.Column("meter_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("enrolment", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("counter", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("time", sa.BigInteger, nullable=False),
+    sa.Column("registers", sa.LargeBinary(30), nullable=False),  # the device's own, as in leaves
+    sa.Column("signature", sa.LargeBinary(64), nullable=False),
+    sa.Column("reading_id", sa.BigInteger, nullable=False),
+    sa.Index("statements_by_meter_time", "meter_id", "time"),
+)
+"""What meters' secure elements signed (docs/witness.md), as it came; checked where it is used."""
+
 quarantine = sa.Table(
     "quarantine",
     metadata,

@@ -112,7 +112,7 @@ class Atecc608:
         self._wake()
         packet = struct.pack("<BBBH", 7 + len(data), opcode, mode, parameter) + data
         self._i2c.writeto(_ADDRESS, bytes((_COMMAND,)) + packet + crc16(packet))
-        self._sleep_ms(_WAIT_MS[opcode])
+        self._sleep_ms(_WAIT_MS.get(opcode, 115))
         answer = self._read(size + 3)
         if size > 1 and answer[0] == 4:
             raise ElementError("the part answers error %02x" % answer[1])

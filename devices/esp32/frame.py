@@ -77,6 +77,7 @@ CAN_METER = 1
 CAN_SWITCH = 2
 CAN_STORE = 4
 CAN_FORWARD = 8
+CAN_SIGN = 16
 
 # Numbers of the gateway's answers, as in RESULTS frames.
 RESULT_NAMES = (

@@ -6,6 +6,7 @@ milliseconds: `uptime_ms` since the start, `rtc_ms` of the hardware's clock, whi
 """
 
 from devices.esp32 import frame
+from devices.esp32.element import Sealer
 from devices.esp32.outbox import Outbox
 from devices.esp32.relay import Relay
 
@@ -62,7 +63,7 @@ class Node:
         self.rejected = 0
         self.news = False  # the last downlink frame was no repetition of an older one
         self.element_failures = 0
-        self.sealer = None  # type: ignore[var-annotated]  # devices.esp32.element.Sealer, if it has one
+        self.sealer: Sealer | None = None  # set by who runs it, if the node has a secure element
         self._heard_ms = 0
         self._hello_ms = -_HELLO_EVERY_MS
         self._voltage_ok = True

@@ -1,4 +1,4 @@
-"""A simulated secure element: Microchip's ATECC608 as its I2C bus shows it, key and counter in a file.
+"""A simulated secure element: Microchip's ATECC608 as its I2C bus shows it; it keeps a file.
 
 The driver is the firmware's own (`devices/esp32/element.py`). What a real part guarantees by its
 silicon, that the key cannot be read, is here the file's mode and nothing more.
@@ -12,7 +12,7 @@ from pathlib import Path
 from Crypto.PublicKey import ECC
 from Crypto.Signature import DSS
 
-from devices.esp32.element import crc16
+from devices.esp32.element import Atecc608, crc16
 from devices.simulator.memory import Memory
 
 _ERROR_PARSE, _ERROR_EXECUTION, _ERROR_CRC = 0x03, 0x0F, 0xFF
@@ -54,7 +54,7 @@ class SimulatedAtecc:
         self._execute(opcode, mode, parameter, packet[5:-2])
 
     def readfrom_into(self, _address: int, buffer: bytearray) -> None:
-        """What machine.I2C.readfrom_into does; a short answer is followed by 0xFF, as on the bus."""
+        """What machine.I2C.readfrom_into does; after a short answer the bus is idle: 0xFF."""
         size = len(buffer)
         buffer[:] = self._answer[:size] + b"\xff" * (size - len(self._answer))
 
@@ -105,6 +105,11 @@ class SimulatedAtecc:
         draft = self._memory.changed({"key": f"{int(self._key.d):064x}", "count": self._count})
         if draft is not None:
             self._memory.write(draft)
+
+
+def open_element(home: Path, node_id: int) -> Atecc608:
+    """A simulated node's part behind the firmware's driver; made at the first call."""
+    return Atecc608(SimulatedAtecc(home / f"{node_id}.element.json"), lambda _ms: None)
 
 
 class _Hashed:

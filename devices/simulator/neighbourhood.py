@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import AsyncIterator, Collection
@@ -13,11 +14,13 @@ from pathlib import Path
 import aiohttp
 
 from devices.esp32 import frame
+from devices.esp32.element import Sealer
 from devices.esp32.node import Node as Firmware
 from devices.esp32.relay import Relay
 from devices.simulator import plan as plans
 from devices.simulator.battery import DemonstrationCell
 from devices.simulator.charging.fleet import Fleet
+from devices.simulator.element import open_element
 from devices.simulator.links import HttpLink, ImpairedLink, Impairments, Link
 from devices.simulator.memory import Memory
 from devices.simulator.meter import Heartbeat, Meter, Timing
@@ -91,6 +94,24 @@ def read_key(home: Path, node_id: int) -> bytes:
     if len(key) != 32:
         raise NeighbourhoodError(f"{path}: a key is 64 hex digits; provision the node again")
     return key
+
+
+def read_sealer(home: Path, node_id: int) -> Sealer | None:
+    """The node's secure element with what it was enrolled for; None before it is enrolled.
+
+    Raises:
+        NeighbourhoodError: the enrolment is damaged.
+    """
+    path = home / f"{node_id}.enrolment.json"
+    try:
+        told = json.loads(path.read_text())
+        ledger = bytes.fromhex(told["ledger"].removeprefix("0x"))
+        chain_id, enrolment = int(told["chain_id"]), int(told["enrolment"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NeighbourhoodError(f"{path}: {error}; provision the node again") from error
+    return Sealer(open_element(home, node_id), chain_id, ledger, node_id, enrolment)
 
 
 class Neighbourhood:
@@ -189,10 +210,14 @@ class Neighbourhood:
         can = 0 if node.kind == "board" else frame.CAN_METER
         can |= frame.CAN_SWITCH if relays else 0
         can |= frame.CAN_STORE if node.kind == "battery" else 0
-        return Firmware(
+        sealer = read_sealer(self.settings.home, node.id) if node.element else None
+        can |= frame.CAN_SIGN if sealer else 0
+        made = Firmware(
             node.id, read_key(self.settings.home, node.id), memory.read(), relays, can,
             _VERSION, _SIMULATED, int(self.settings.fail_safe_s * 1000), _SPOOL_READINGS,
         )  # fmt: skip
+        made.sealer = sealer
+        return made
 
     def _link(self, node: plans.Node) -> Link:
         if node.transport == "http":

@@ -59,6 +59,8 @@ class Node(_Part):
     pv: Curve | None = None
     contactor: Relay | None = None
     outlet: Relay | None = None
+    element: bool = False
+    """It carries a secure element that signs its registers (docs/witness.md)."""
 
     @property
     def relay(self) -> Relay | None:

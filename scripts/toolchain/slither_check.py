@@ -49,6 +49,8 @@ def standard_json() -> dict[str, Any]:
             "evmVersion": FORGE["evm_version"],
             "remappings": FORGE["remappings"],
             "viaIR": FORGE.get("via_ir", False),
+            # P-256 in Solidity has more on the stack than an unoptimised program may.
+            "optimizer": {"enabled": FORGE["optimizer"], "runs": FORGE["optimizer_runs"]},
         },
     }
 
