@@ -308,7 +308,7 @@ class WitnessKeeper:
         found = self._chain.rpc.call("eth_getTransactionByHash", tx_hash)
         return bytes.fromhex(found["input"][2:]) if found else b""
 
-    # ---- answer and conclude ----------------------------------------------------------------------
+    # ---- answer and conclude ---------------------------------------------------------------------
 
     def _answers(
         self, elements: Mapping[int, list[Element]], accusations: Sequence[OpenAccusation]
