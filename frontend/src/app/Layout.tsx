@@ -19,6 +19,7 @@ const PAGES: { to: string; label: string; icon: IconName }[] = [
   { to: "/resident", label: "Resident", icon: "person" },
   { to: "/market", label: "Market", icon: "scales" },
   { to: "/certificates", label: "Certificates", icon: "sun" },
+  { to: "/ev", label: "Cars", icon: "car" },
   { to: "/authority", label: "Authority", icon: "list" },
   { to: "/operator", label: "Operator", icon: "sliders" },
   { to: "/audit", label: "Audit", icon: "shield" },

@@ -8,6 +8,7 @@ import { Layout } from "./Layout";
 const ResidentPage = lazy(async () => ({ default: (await import("../pages/resident/ResidentPage")).ResidentPage }));
 const MarketPage = lazy(async () => ({ default: (await import("../pages/market/MarketPage")).MarketPage }));
 const CertificatesPage = lazy(async () => ({ default: (await import("../pages/certificates/CertificatesPage")).CertificatesPage }));
+const EvPage = lazy(async () => ({ default: (await import("../pages/ev/EvPage")).EvPage }));
 const AuthorityPage = lazy(async () => ({ default: (await import("../pages/authority/AuthorityPage")).AuthorityPage }));
 const OperatorPage = lazy(async () => ({ default: (await import("../pages/operator/OperatorPage")).OperatorPage }));
 const AuditPage = lazy(async () => ({ default: (await import("../pages/audit/AuditPage")).AuditPage }));
@@ -20,6 +21,7 @@ export function Pages() {
         <Route path="resident/*" element={<ResidentPage />} />
         <Route path="market/*" element={<MarketPage />} />
         <Route path="certificates/*" element={<CertificatesPage />} />
+        <Route path="ev/*" element={<EvPage />} />
         <Route path="authority" element={<AuthorityPage />} />
         <Route path="operator" element={<OperatorPage />} />
         <Route path="audit/:slot?" element={<AuditPage />} />

@@ -1,0 +1,27 @@
+import type { VehicleOverview } from "../../api/vehicles";
+import { Badge } from "../../ui/Badge";
+import { Card } from "../../ui/Card";
+import { formatEnergy } from "../../units/energy";
+import { formatPrice } from "../../units/money";
+import { STATE_WORDS } from "./words";
+
+/** What the community needs now, and what charging costs and giving back earns. */
+export function GridCard({ overview }: { overview: VehicleOverview }) {
+  const { grid, rates, coming_rates: coming } = overview;
+  const words = grid ? STATE_WORDS[grid.state] : null;
+  return (
+    <Card title="Now" testId="v2g-now" aside={words && <Badge tone={words.tone}>{words.text}</Badge>}>
+      <dl className="facts">
+        <dt>The community</dt>
+        <dd data-testid="v2g-need">
+          {grid ? (grid.need_wh > 0 ? `lacked ${formatEnergy(grid.need_wh)} in slot ${grid.slot}` : `had ${formatEnergy(-grid.need_wh)} left in slot ${grid.slot}`) : "the newest committed slot is too old"}
+        </dd>
+        <dt>Charging costs</dt>
+        <dd>{rates ? formatPrice(rates.base_micro_inr_per_kwh) : "no price yet"}{coming && rates && coming.base_micro_inr_per_kwh !== rates.base_micro_inr_per_kwh && `, next slot ${formatPrice(coming.base_micro_inr_per_kwh)}`}</dd>
+        <dt>Giving back earns</dt>
+        <dd data-testid="v2g-reward">{rates ? `${formatPrice(rates.reward_micro_inr_per_kwh)} (× ${(rates.multiplier_bps / 10_000).toFixed(2)})` : "no price yet"}</dd>
+      </dl>
+      <p className="muted small">Need is counted before batteries, cars and the main grid answer it. The price follows the community’s; the multiple grows with need and with the main grid’s carbon intensity.</p>
+    </Card>
+  );
+}
