@@ -87,7 +87,7 @@ export function PlanForm({ car, overview }: { car: Car; overview: VehicleOvervie
         <AmountField label="Leaves in" unit="hours" text={hoursText} onText={setHours} parsed={hours} problem={hoursWrong} hint={config.slot_seconds === overview.metered_slot_seconds ? undefined : "Of simulated time."} testId="plan-hours" />
         <AmountField label="Pay at most, per kWh" unit="Rs" text={priceText} onText={setPrice} parsed={price} testId="plan-price" />
         <AmountField label="Earn at least, per kWh" unit="Rs" text={rewardText} onText={setReward} parsed={reward} testId="plan-reward" />
-        <AmountField label="Spend at most" unit="Rs" text={moneyText} onText={setMoney} parsed={money} problem={short && account.data ? `Only ${formatInr(account.data.free, "down")} is free in your account.` : undefined} hint="Locked for the session; the rest comes back." testId="plan-money" />
+        <AmountField label="Spend at most" unit="Rs" text={moneyText} onText={setMoney} parsed={money} problem={short ? `Only ${formatInr(account.data.free, "down")} is free in your account.` : undefined} hint="Locked for the session; the rest comes back." testId="plan-money" />
       </div>
       <PercentSlider label="Full at departure" bps={target} max={10_000} onChange={setTarget} testId="plan-target" />
       <p className="muted small">{target === 0 ? "The car charges on surplus only." : "If surplus does not suffice, the car charges in time for that, whatever the grid’s state."}</p>

@@ -11,8 +11,8 @@ import { formatClock } from "../../units/time";
 import { totalsOf } from "./words";
 
 const SERIES = [
-  { id: "charged", label: "Charged", colour: "var(--battery)" },
-  { id: "discharged", label: "Given back", colour: "var(--homes)" },
+  { id: "charged", name: "Charged", color: "var(--battery)" },
+  { id: "discharged", name: "Given back", color: "var(--homes)" },
 ];
 const NEWEST = 96;
 
