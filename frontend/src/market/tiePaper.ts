@@ -158,7 +158,7 @@ function valueOf(name: string, type: string, value: unknown): unknown {
   const bits = Number(type.slice("uint".length));
   const whole = typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
   if (!whole && !(typeof value === "string" && /^\d{1,39}$/.test(value))) throw bad;
-  const integer = BigInt(value as string | number);
+  const integer = BigInt(value);
   if (integer >> BigInt(bits) !== 0n) throw bad;
   return bits <= 48 ? Number(integer) : integer;
 }

@@ -126,7 +126,7 @@ describe("a slot in dispute", () => {
     expect(actions.onAgree).toHaveBeenCalledWith(expect.objectContaining({ verdict: { agreementId: 1, slot: 9, settledWh: 700 } }));
   });
 
-  it("waits for the parties before the arbiter may decide, and then takes the figure", async () => {
+  it("waits for the parties before the arbiter may decide", () => {
     showDispute({ stand: "arbiter", later: 119 });
     expect(screen.queryByTestId("arbitrate-9")).toBeNull();
     expect(screen.getByTestId("dispute-9")).toHaveTextContent("you may decide in 1 s");
@@ -236,7 +236,8 @@ describe("notice", () => {
 
 describe("a proposed agreement", () => {
   const account = (digit: string): Address => `0x${digit.repeat(40)}`;
-  const own = { ledger: account("1"), meter: 6, party: account("2"), currentSlot: 1_000, slotSeconds: 900, salt: `0x${"07".repeat(32)}` as Hex };
+  const salt: Hex = `0x${"07".repeat(32)}`;
+  const own = { ledger: account("1"), meter: 6, party: account("2"), currentSlot: 1_000, slotSeconds: 900, salt };
   const filled = { ...NEW_DRAFT, ledger: account("3"), meter: "61", party: account("4"), arbiter: account("5") };
 
   it("is the terms in the contract’s units", () => {
