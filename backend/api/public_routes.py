@@ -12,9 +12,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import TypeAdapter, ValidationError
 
-from backend.api import requests, schemas, service_schemas
+from backend.api import field_schemas, requests, schemas, service_schemas
 from backend.api.answer import answer, described
 from backend.api.errors import ApiError
+from backend.api.field_reader import read_field
 from backend.api.health import read_health
 from backend.api.price_reader import read_history, read_price, read_round
 from backend.api.services import Services
@@ -101,6 +102,11 @@ def _community_routes(api: APIBlueprint, services: Services) -> None:
     def meters() -> Response:
         """Every metering point, without readings."""
         return answer(schemas.Meters(meters=read_meters(services)))
+
+    @api.get("/field", responses=described(field_schemas.FieldLayer))
+    def field() -> Response:
+        """Nodes, their radios and ways to the gateway, as they tell of themselves."""
+        return answer(read_field(services))
 
     @api.get("/relays", responses=described(schemas.Relays, 503))
     def relays() -> Response:

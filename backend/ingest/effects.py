@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,11 +17,13 @@ from backend.ingest.frame import (
     Frame,
     FrameError,
     Hello,
+    Mesh,
     Result,
     decode,
 )
 from backend.ingest.frame import FrameType as Type
 from backend.ingest.verify import Verdict
+from backend.mesh import neighbours
 from backend.telemetry import commands, nodes
 from backend.telemetry.tables import fragments
 
@@ -45,6 +48,8 @@ class Effects:
             self._ack(frame.node_id, body)
         elif isinstance(body, Hello):
             self._hello(frame.node_id, body)
+        elif isinstance(body, Mesh):
+            self._mesh(frame.node_id, body)
         elif isinstance(body, Event):
             self._events.append(
                 {
@@ -74,6 +79,12 @@ class Effects:
         command = commands.record_ack(self._connection, said, self._now_ms)
         if command is not None:
             self._answered.append((command.command_id, ack.closed))
+
+    def _mesh(self, node_id: int, mesh: Mesh) -> None:
+        report = neighbours.parse(mesh.content) if mesh.kind == neighbours.KIND else None
+        if report is not None:
+            told = {**asdict(report), "received_ms": self._now_ms}
+            nodes.record_mesh(self._connection, node_id, told)
 
     def _hello(self, node_id: int, hello: Hello) -> None:
         firmware = ".".join(map(str, hello.firmware))

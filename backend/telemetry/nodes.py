@@ -252,6 +252,18 @@ def record_hello(
     )
 
 
+def record_mesh(connection: sa.Connection, node_id: int, report: Mapping[str, Any]) -> None:
+    """Stores what a node says of its radio."""
+    statement = node_state.update().where(node_state.c.node_id == node_id)
+    connection.execute(statement.values(mesh=dict(report)))
+
+
+def mesh_reports(connection: sa.Connection) -> dict[int, dict[str, Any]]:
+    """What each node with a radio last said of it."""
+    statement = sa.select(node_state.c.node_id, node_state.c.mesh)
+    return {row.node_id: dict(row.mesh) for row in connection.execute(statement) if row.mesh}
+
+
 @dataclass(frozen=True, slots=True)
 class NodeEvent:
     """What happened locally at a node: `kind`, `pin` and `value` as the frame has them."""

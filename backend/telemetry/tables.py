@@ -57,6 +57,7 @@ node_state = sa.Table(
     sa.Column("downlink_sequence", sa.BigInteger, nullable=False, default=0),
     sa.Column("last_tag", sa.LargeBinary),  # of the newest accepted frame: tells its repetition
     sa.Column("hello", sa.JSON),  # what the node last said of itself
+    sa.Column("mesh", sa.JSON),  # what it last said of its radio: way, neighbours
     sa.Column("rebase_block", sa.BigInteger, nullable=False, default=0),
     sa.Column("rebase_log_index", sa.Integer, nullable=False, default=0),
     sa.Column("rebase_before", sa.LargeBinary),  # packed registers the last rebase starts from

@@ -17,7 +17,6 @@ from devices.esp32.sensing import Bus
 
 VERSION = (1, 1, 0)
 _ESP32 = 1
-_SAMPLE_MS = 200
 _BATCH = 4
 _AGAIN_MS = 3000
 _LONGEST_AGAIN_MS = 30000
@@ -79,7 +78,7 @@ class App:
         self._remember()  # the boot counts before its first frame
         self._bus = Bus(
             self.board.meter_uart(config["chip"], self.role), config["chip"], config["chips"],
-            _SAMPLE_MS, self._measured,
+            config["sample_ms"], self._measured,
         )  # fmt: skip
         self._move_contacts()
         self.mesh = self._make_mesh()
@@ -131,7 +130,7 @@ class App:
                 received = self.board.radio_receive()
         wait = self._bus.poll(now_ms)
         if now_ms >= self._next_sample_ms:
-            self._next_sample_ms = now_ms + _SAMPLE_MS
+            self._next_sample_ms = now_ms + self.config["sample_ms"]
             self._sample(now_ms)
         self._deliver(now_ms)
         if self.mesh is not None:
@@ -187,8 +186,9 @@ class App:
             node.read(now_ms)
         if self.mesh is not None and now_ms >= self._next_status_ms:
             self._next_status_ms = now_ms + self.config["status_s"] * 1000
-            content = self.mesh.status(self.board.supply_bp(), _ESPNOW, now_ms)
-            node.outbox.put(frame.MESH, node.now_s(now_ms), frame.put_mesh(2, content))
+            if len(node.outbox) < _BATCH:  # what waits for the link is worth more than this
+                content = self.mesh.status(self.board.supply_bp(), _ESPNOW, now_ms)
+                node.outbox.put(frame.MESH, node.now_s(now_ms), frame.put_mesh(2, content))
 
     def _sense(self, now_ms: int) -> None:
         charge_bp, instant = frame.NO_BATTERY, self._instant

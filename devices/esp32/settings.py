@@ -30,6 +30,7 @@ LIMITS = {
     "critical_s": (1, 3600, 10),
     "slot_s": (0, 86400, 900),
     "status_s": (5, 3600, 60),
+    "sample_ms": (100, 10000, 200),  # between looks at chips and limits
     "spool": (8, 512, 96),
     "adc_mv": (-500, 500, 0),  # calibration of the battery's divider
 }

@@ -21,7 +21,7 @@ from devices.simulator.virtual_time import VirtualTime
 needs_boards = pytest.mark.skipif(missing() is not None, reason=f"needs {missing()}")
 SECRET = "a5" * 16
 HUB = 100
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 FAST = {"reading_s": 1, "slot_s": 0, "status_s": 5}
 
 
@@ -38,7 +38,9 @@ class Bench:
         lose: asked for each packet on the hub's cable, both ways: is it lost?
     """
 
-    def __init__(self, folder: Path, nodes: tuple[int, ...], compiled: bool, seed: int) -> None:
+    def __init__(
+        self, folder: Path, nodes: tuple[int, ...], compiled: bool, seed: int, slot_ms: int
+    ) -> None:
         self.time = VirtualTime()
         self.ether = Ether(self.time, ESP_NOW, seed)
         self.gateway = Gateway({node: key_of(node) for node in (*nodes, HUB)})
@@ -49,7 +51,7 @@ class Bench:
         self.compiled = compiled
         self._folder = folder
         self._partial = b""
-        self.hub = self.board(HUB, (0, 0), chip=0, role=settings.GATEWAY)
+        self.hub = self.board(HUB, (0, 0), chip=0, role=settings.GATEWAY, slot_ms=slot_ms)
         self.hub.on_usb = self._from_hub
 
     # ---- boards ----------------------------------------------------------------------------------
@@ -146,9 +148,11 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, *nodes: int, compiled: bool = True, seed: int = 1) -> Iterator[Bench]:
+def bench(
+    folder: Path, *nodes: int, compiled: bool = True, seed: int = 1, slot_ms: int = 8
+) -> Iterator[Bench]:
     """A bench with its hub started; all power is off afterwards."""
-    made = Bench(folder, nodes, compiled, seed)
+    made = Bench(folder, nodes, compiled, seed, slot_ms)
     try:
         yield made
     finally:
