@@ -34,12 +34,7 @@ _MOST_CONNECTORS = 8
 
 
 def take(connection: sa.Connection, point: ChargePoint, said: Said, now_ms: int) -> Outcome:
-    """Books what a charge point says.
-
-    Raises:
-        Refused: it speaks of an EVSE that it does not have
-    """
-    _check_place(point, said)
+    """Books what a charge point says; `check_place` first."""
     match said:
         case Boot():
             charging.tell(
@@ -62,8 +57,9 @@ def take(connection: sa.Connection, point: ChargePoint, said: Said, now_ms: int)
     return Outcome()
 
 
-def _check_place(point: ChargePoint, said: Said) -> None:
-    """A charge point speaks of what it was registered with, so that what it fills is bounded."""
+def check_place(point: ChargePoint, said: Said) -> None:
+    """Returns if a charge point speaks of what it was registered with, so that what it fills is
+    bounded. Raises Refused."""
     evse_id = said.evse_id if isinstance(said, SessionNews | Samples | PlugNews) else None
     connector_id = said.connector_id if isinstance(said, SessionNews | PlugNews) else None
     if (evse_id or 0) > point.evse_count:

@@ -41,9 +41,6 @@ class Dialect(Protocol):
     subprotocol: str
     version: str
 
-    def knows(self, action: str) -> bool:
-        """True if there is such an action in this version."""
-
     def read(self, action: str, payload: Mapping[str, Any], now_ms: int) -> Said | None:
         """What a valid message says; None: we do not serve it. Raises Refused."""
 

@@ -198,6 +198,7 @@ class Link:
         said = self.dialect.read(call.action, call.payload, now_ms)
         if said is None:
             raise Refused("NotImplemented", f"{call.action} is not served here")
+        desk.check_place(self.point, said)
         touches = now_ms - self._touched_ms >= _TOUCH_EVERY_MS
         if touches:
             self._touched_ms = now_ms

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ocpp.v16.enums import Action
-
 from backend.charging.dialect import Ask, Payload, Unsupported, Verdict, limit_w, whole
 from backend.charging.meter_values import moments_of
 from backend.charging.moments import reader, text_of
@@ -30,7 +28,6 @@ from backend.telemetry.charging import ChargePoint, PlugState
 from backend.telemetry.charging_orders import Direction, Order, Request, RequestKind
 from backend.telemetry.charging_sessions import Session, SessionState
 
-_ACTIONS = frozenset(action.value for action in Action)
 _PLUG = {
     "Available": PlugState.AVAILABLE,
     "Preparing": PlugState.OCCUPIED,
@@ -56,10 +53,6 @@ class Ocpp16:
 
     subprotocol = "ocpp1.6"
     version = "1.6"
-
-    def knows(self, action: str) -> bool:
-        """True if there is such an action in this version."""
-        return action in _ACTIONS
 
     # ---- what it says --------------------------------------------------------------------------
 

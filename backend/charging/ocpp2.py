@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ocpp.v21.enums import Action as Action21
-from ocpp.v201.enums import Action as Action201
-
 from backend.charging.dialect import Ask, Payload, Unsupported, Verdict, limit_w, whole
 from backend.charging.meter_values import moments_of
 from backend.charging.moments import reader, text_of
@@ -70,12 +67,6 @@ class Ocpp2:
     def __init__(self, version: str) -> None:
         self.version = version
         self.subprotocol = f"ocpp{version}"
-        actions = Action21 if version == "2.1" else Action201
-        self._actions = frozenset(str(action.value) for action in actions)
-
-    def knows(self, action: str) -> bool:
-        """True if there is such an action in this version."""
-        return action in self._actions
 
     # ---- what it says --------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,7 +11,6 @@ import sqlalchemy as sa
 
 from backend.telemetry.store import Store
 
-_LOG = logging.getLogger(__name__)
 _BATCH = 500
 
 T = TypeVar("T")
@@ -26,7 +24,11 @@ class _Waiting:
 
 
 class Writer:
-    """Runs jobs in transactions. A job that raises leaves nothing; the others are not affected."""
+    """Runs jobs in transactions. A job that raises leaves nothing; the others are not affected.
+
+    If one of those that share a transaction raises, all are run again, each in its own: jobs may
+    be repeated as long as they were not committed.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -60,22 +62,16 @@ class Writer:
         except asyncio.CancelledError:
             _settle(batch, await work)
             raise
-        except sa.exc.SQLAlchemyError as error:
-            _LOG.error("charging: %d messages were not stored: %s", len(batch), error)
-            _settle(batch, [error] * len(batch))
-            return
         _settle(batch, results)
 
     def _transaction(self, batch: list[_Waiting]) -> list[Any]:
-        results: list[Any] = []
-        with self._store.write() as connection:
-            for waiting in batch:
-                try:
-                    with connection.begin_nested():
-                        results.append(waiting.job(connection))
-                except Exception as error:  # whoever asked is told
-                    results.append(error)
-        return results
+        try:
+            with self._store.write() as connection:
+                return [waiting.job(connection) for waiting in batch]
+        except Exception as error:  # whoever asked is told
+            if len(batch) == 1:
+                return [error]
+        return [self._transaction([waiting])[0] for waiting in batch]
 
 
 def _settle(batch: list[_Waiting], results: list[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import logging
@@ -102,7 +103,7 @@ class Charger:
         async with self._session.ws_connect(
             access.url + self.station.name,
             protocols=(self.talk.subprotocol,),
-            auth=aiohttp.BasicAuth(self.station.name, access.password),
+            headers={"Authorization": f"Basic {_basic(self.station.name, access.password)}"},
             ssl=access.tls or True,
             heartbeat=_PING_S,
             max_msg_size=_MOST_BYTES,
@@ -239,3 +240,7 @@ class Charger:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _basic(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
