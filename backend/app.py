@@ -30,6 +30,7 @@ from backend.api.errors import invalid_request, register_errors
 from backend.api.household_routes import household_blueprint
 from backend.api.live import Live
 from backend.api.market_routes import market_blueprint
+from backend.api.mesh_routes import mesh_blueprint
 from backend.api.metrics import register_metrics
 from backend.api.node_routes import node_blueprint
 from backend.api.operator_routes import operator_blueprint
@@ -53,6 +54,7 @@ from backend.ingest.pipeline import Pipeline
 from backend.ingest.registration import Registration, read_speakers
 from backend.ingest.serial_gateway import SerialGateway
 from backend.ingest.verify import Limits
+from backend.oracle.mesh import MeshBook
 from backend.oracle.service import OracleService
 from backend.telemetry import access, readings
 from backend.telemetry.events import ChainEvent
@@ -114,7 +116,8 @@ def create_app(
         since=deployment.deployed_at,
     )
     pipeline = Pipeline(store, keyring, limits, clock)
-    downlink = Downlink(store, keyring, serves.pending_frames, clock)
+    mesh_book = MeshBook(store, chain, settings.mesh_recharge_per_hour, clock)
+    downlink = Downlink(store, keyring, serves.pending_frames, clock, mesh_book.announcement)
     sign_in = SignIn(store, chain, settings.session_hours * 3600, clock)
     slots, relays = SlotReader(store, chain), RelayReader(store, chain)
     services = Services(
@@ -128,6 +131,7 @@ def create_app(
         slots=slots,
         proofs=ProofReader(store),
         relays=relays,
+        mesh=mesh_book,
         summary=SummaryReader(store, chain, slots, relays, settings.stale_after_s, clock),
         clock=clock,
     )
@@ -210,6 +214,7 @@ def _wsgi(
     app.register_api(market_blueprint(services))
     app.register_api(charging_blueprint(services))
     app.register_api(v2g_blueprint(services))
+    app.register_api(mesh_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))
     app.add_url_rule("/api/openapi.json", "openapi", lambda: app.api_doc)

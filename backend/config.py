@@ -43,6 +43,14 @@ def _pin_map(value: Any) -> Any:
     return {pin.strip().lower(): switch.strip() for pin, _, switch in pairs}
 
 
+def _node_map(value: Any) -> Any:
+    """`7=60,9=30` in the environment, a table in TOML: node -> a number."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in _parts(value)]
+    return {node.strip(): number.strip() for node, _, number in pairs}
+
+
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -74,6 +82,7 @@ def _pin(value: str) -> str:
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+Positive = Annotated[int, Field(ge=1, lt=2**31)]
 Pin = Annotated[str, AfterValidator(_pin)]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -167,6 +176,12 @@ class Settings(BaseModel):
     """How often charge points are asked to tell meter values during a session."""
     charging_heartbeat_s: int = Field(60, ge=5, le=86_400)
     """How often charge points are asked for a sign of life when they have nothing to say."""
+
+    mesh_recharge_per_hour: Annotated[dict[Positive, Positive], BeforeValidator(_node_map)] = Field(
+        default_factory=dict
+    )
+    """Nodes of the mesh on battery, and how many messages' worth of energy each regains in an hour
+    at most, as `7=60,9=30`; the energy that others state is not judged."""
 
     session_hours: int = Field(12, ge=1, le=24 * 30)
     """How long a wallet's sign-in holds."""

@@ -135,9 +135,7 @@ class Trial:
         self.chance = random.Random(f"{count} {bad_share} {attack} {seed}")
         self.strategy = strategy
         places, bad = self._lay_out(count, bad_share)
-        self.kinds = {
-            place: _kind_of(attack, number) for number, place in enumerate(sorted(bad))
-        }
+        self.kinds = {place: _kind_of(attack, number) for number, place in enumerate(sorted(bad))}
         self.ids = {
             place: place + SYBIL_IDS if self.kinds.get(place) == "sybil" else place
             for place in places
@@ -340,7 +338,7 @@ def _reached(places: dict[int, tuple[float, float]], bad: set[int]) -> set[int]:
 
 
 def _naive(sessions: list[Cleared], known: list[int]) -> TrustTable:
-    """Trust alone: each node's share of routes that did not break at it, all accusations counted."""
+    """Trust alone: each node's share of routes that did not break at it, all accusations in."""
     routes: Counter[int] = Counter()
     breaks: Counter[int] = Counter()
     for session in sessions:
@@ -349,7 +347,7 @@ def _naive(sessions: list[Cleared], known: list[int]) -> TrustTable:
             breaks.update(session.route[session.broken_hop : session.broken_hop + 2])
     shares = {n: (routes[n] - breaks[n] + 4) * FULL // (routes[n] + 4) for n in known}
     nodes = {
-        n: NodeTrust(n, FULL if n == GATEWAY else share, share, share, FULL, 0, routes[n], breaks[n])
+        n: NodeTrust(n, share, share, share, FULL, 0, routes[n], breaks[n])
         for n, share in shares.items()
     }
     return TrustTable(nodes)

@@ -52,6 +52,7 @@ ORDER = (
     "ElementRegistry",
     "OracleBond",
     "MeterWitness",
+    "RelayCredits",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -326,6 +327,10 @@ class Deployer:
                     witness.window_seconds, witness.rebuttal_seconds, witness.grace_seconds,
                     witness.skew_seconds, witness.deposit_wei,
                 ),
+            ],
+            "RelayCredits": lambda: [
+                manager, of("GridToken"), of("OracleQuorum"), of("MeterRegistry"),
+                self.holders.operator, figures.relay_fee_micro_inr,
             ],
             "RealTimePool": lambda: [
                 manager, of("MeterRegistry"), of("MeterLedger"), of("ClearingHouse"),

@@ -230,6 +230,8 @@ class Parameters(_Strict):
     max_request_wh: Positive = 50_000
     advance_limit_wh: Annotated[int, Field(ge=0, lt=2**64)] = 500_000
     auction_min_bond_micro_inr: Annotated[int, Field(gt=0, lt=2**64)] = 5_000_000
+    relay_fee_micro_inr: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    """What a source pays each relay for one delivered message."""
     tariffs: tuple[Annotated[str, AfterValidator(_tariff)], ...] = ("kseb-domestic-2022-23",)
 
 

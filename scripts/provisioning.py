@@ -56,6 +56,8 @@ _POCKET_MONEY_WEI = 10**16  # Rs 2 500 at the demo's first rate
 _ENOUGH_WEI = 10**18
 _GRID_MICRO_INR = 50_000_000_000  # of the main grid's money at the clearing house
 _GRID_WEI = 10**18
+_MESH_MICRO_INR = 10_000_000  # what every account has prepaid for the mesh at first
+_MESH_WEI = 10**16
 _SPENDERS = {
     BillingMode.PREPAID: "EnergyMarket",
     BillingMode.BILLED: "TariffBook",
@@ -95,6 +97,7 @@ def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]
         chain.fund_people()
         chain.fund_grid(operator)
         joined = sum(chain.move_in(meter, mode, codes) for meter, mode in _HOUSEHOLDS.items())
+        chain.fund_mesh(operator, _HOUSEHOLDS)
         say(f"{len(_HOUSEHOLDS)} demo households hold their meters ({joined} joined now)")
         _write_demo_wallets(settings)
         _link_tokens(settings, chain_id, plan)
@@ -398,6 +401,21 @@ class Chain:
         spender = _SPENDERS[mode]
         wallet.send(token.call("setApprovalForAll", self.contracts[spender].address, True))
         return True
+
+    def fund_mesh(self, operator: Wallet, meters: Iterable[int]) -> None:
+        """Every meter's account can pay those who carry its messages: the operator prepays."""
+        mesh = self.contracts["RelayCredits"]
+        token, desk = self.contracts["GridToken"], self.contracts["PowerCoinDesk"]
+        holders = self.views.ask_many([mesh.call("accountOf", meter) for meter in meters])
+        accounts = sorted({operator.address, *holders})
+        prepaid = self.views.ask_many([mesh.call("prepaidOf", account) for account in accounts])
+        lacking = [a for a, paid in zip(accounts, prepaid, strict=True) if paid == 0]
+        if not lacking:
+            return
+        operator.send(desk.call("buyWithEther", operator.address, 0), _MESH_WEI)
+        operator.send(token.call("setApprovalForAll", mesh.address, True))
+        for account in lacking:
+            operator.send(mesh.call("depositFor", account, _MESH_MICRO_INR))
 
     def fund_grid(self, operator: Wallet) -> None:
         """The operator's account at the clearing house, which stands for the main grid."""

@@ -116,6 +116,12 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "slash": Role.WITNESS,
         "moveCredit": Role.WITNESS,
     },
+    "RelayCredits": {
+        "setFee": Role.OPERATOR,
+        "setCommunity": Role.ADMIN,
+        "pause": Role.PAUSER,
+        "unpause": Role.PAUSER,
+    },
     "RealTimePool": {"setGridPrices": Role.OPERATOR, "setDayAhead": Role.ADMIN},
     "EvRegistry": {"setChargePoint": Role.OPERATOR, "setLimits": Role.OPERATOR},
     "IncentiveRates": {"setSettings": Role.OPERATOR},

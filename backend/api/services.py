@@ -16,6 +16,7 @@ from backend.chain.context import ChainContext
 from backend.config import Settings
 from backend.ingest.downlink import Downlink
 from backend.ingest.pipeline import Pipeline
+from backend.oracle.mesh import MeshBook
 from backend.oracle.service import OracleStatus
 from backend.telemetry.store import Store
 
@@ -49,5 +50,6 @@ class Services:
     slots: SlotReader
     proofs: ProofReader
     relays: RelayReader
+    mesh: MeshBook
     summary: SummaryReader
     clock: Callable[[], float] = time.time

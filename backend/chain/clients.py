@@ -22,6 +22,7 @@ from backend.chain.market_clients import (
     MarketClients,
     PoolClient,
 )
+from backend.chain.mesh import RelayCreditsClient
 from backend.chain.trading import InterconnectionClient, SurplusAuctionClient
 from backend.chain.types import (
     BatteryState,
@@ -439,6 +440,9 @@ class Clients:
                 OracleBondClient(contracts["OracleBond"]),
                 MeterWitnessClient(contracts["MeterWitness"]),
             )
+        self.mesh: RelayCreditsClient | None = None
+        if "RelayCredits" in contracts.deployment.contracts:
+            self.mesh = RelayCreditsClient(contracts["RelayCredits"])
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])
         self.access = AccessClient(contracts["AccessManager"])

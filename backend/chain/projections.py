@@ -10,6 +10,7 @@ from backend.chain.certificate_projections import certificate_projections
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
 from backend.chain.market_projections import market_projections
+from backend.chain.mesh_projections import mesh_projections
 from backend.chain.types import ZERO_ADDRESS, BillingMode, Reason
 from backend.chain.v2g_projections import v2g_projections
 from backend.telemetry import commands, events, prices, slots, terms
@@ -20,6 +21,7 @@ projections = EventHandlers()
 projections.include(market_projections)
 projections.include(certificate_projections)
 projections.include(v2g_projections)
+projections.include(mesh_projections)
 
 _AT_ONCE = (BillingMode.COMMUNITY, BillingMode.ON_REQUEST)  # set by the operator, while unheld
 

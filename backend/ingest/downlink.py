@@ -12,8 +12,10 @@ from backend import signals
 from backend.ingest.frame import (
     STATUS_CLOCK_NOT_SET,
     FrameType,
+    Mesh,
     Reading,
     Result,
+    encode,
     encode_results,
     encode_time,
 )
@@ -27,6 +29,9 @@ _TIME_AGAIN_S = 10.0
 _RESERVED = 1_000
 """Sequence numbers of RESULTS taken from the store at once: an answer must not cost an fsync."""
 
+KIND_TRUST = 1
+Announcement = Callable[[], tuple[int, list[bytes]]]
+"""(issued at, parts) of the trust table that nodes of the mesh are to have."""
 Pending = Callable[[int], list[bytes]]
 """Node -> COMMAND frames that wait for it."""
 
@@ -40,9 +45,12 @@ class Downlink:
         keyring: Keyring,
         pending: Pending,
         clock: Callable[[], float] = time.time,
+        announcement: Announcement = lambda: (0, []),
     ) -> None:
         self._store = store
         self._keyring = keyring
+        self._announcement = announcement
+        self._told_trust: dict[int, int] = {}
         self._pending = pending
         self._clock = clock
         self._boot = int(clock())  # above any used before, should the store be lost
@@ -68,6 +76,8 @@ class Downlink:
             frames = found.setdefault(frame.node_id, [])
             if _lacks_clock(outcome) and (told := self._time_frame(frame.node_id)):
                 frames.append(told)
+            if frame.type is FrameType.MESH:
+                frames.extend(self._trust_frames(frame.node_id))
         for node_id, frames in found.items():
             frames.extend(self._pending(node_id))
         return found
@@ -98,6 +108,22 @@ class Downlink:
         with self._store.write() as connection:
             boot, sequence = commands.next_downlink(connection, node_id, self._boot)
         return encode_time(node_id, boot, sequence, int(now * 1000), key)
+
+    def _trust_frames(self, node_id: int) -> list[bytes]:
+        """The trust table for a node of the mesh that has not been told the newest yet."""
+        issued_at, parts = self._announcement()
+        key = self._keyring.get(node_id)
+        with self._lock:
+            if key is None or self._told_trust.get(node_id, 0) >= issued_at:
+                return []
+            self._told_trust[node_id] = issued_at
+        with self._store.write() as connection:
+            order = [commands.next_downlink(connection, node_id, self._boot) for _ in parts]
+        now = int(self._clock())
+        return [
+            encode(node_id, boot, sequence, now, Mesh(KIND_TRUST, part, True), key)
+            for (boot, sequence), part in zip(order, parts, strict=True)
+        ]
 
     def _reserve(self, node_id: int) -> tuple[int, int]:
         with self._lock:

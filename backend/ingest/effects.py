@@ -24,7 +24,8 @@ from backend.ingest.frame import (
 from backend.ingest.frame import FrameType as Type
 from backend.ingest.verify import Verdict
 from backend.mesh import neighbours
-from backend.telemetry import commands, nodes
+from backend.mesh.receipts import KIND_RECEIPT, ReceiptError, read
+from backend.telemetry import commands, mesh, nodes
 from backend.telemetry.tables import fragments
 
 Send = Callable[..., None]
@@ -48,6 +49,8 @@ class Effects:
             self._ack(frame.node_id, body)
         elif isinstance(body, Hello):
             self._hello(frame.node_id, body)
+        elif isinstance(body, Mesh) and body.kind == KIND_RECEIPT:
+            return self._receipt(frame, body, verdict)
         elif isinstance(body, Mesh):
             self._mesh(frame.node_id, body)
         elif isinstance(body, Event):
@@ -102,6 +105,20 @@ class Effects:
                 "at": self._now_ms // 1000,
             },
         )
+
+    def _receipt(self, frame: Frame, body: Mesh, verdict: Verdict) -> Verdict:
+        """Keeps what a node of a mesh session says of it; it is proven when it is cleared."""
+        try:
+            held = read(body.content)
+        except ReceiptError as error:
+            return Verdict(Result.MALFORMED, detail=str(error))
+        session = held.session
+        if frame.node_id not in session.route:
+            return Verdict(Result.MALFORMED, detail="it is not on the route that it speaks of")
+        key = (session.source, session.started_at)
+        counts = (held.sent, held.delivered)
+        mesh.put_receipt(self._connection, key, frame.node_id, counts, frame.raw, self._now_ms)
+        return verdict
 
     # ---- messages in pieces ----------------------------------------------------------------
 

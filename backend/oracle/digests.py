@@ -12,8 +12,10 @@ from eth_typing import Hash32
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from backend.chain.mesh import receipt_fields
 from backend.chain.types import Commitment
 from backend.chain.v2g import Plug
+from backend.mesh.judging import Receipt
 
 _DOMAIN = keccak(
     text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -36,6 +38,12 @@ _PLUG_REPORT = keccak(
     text="PlugReport(uint32 ev,uint32 chargePoint,uint16 socBps,uint64 slot,uint64 epoch)"
 )
 _SOC_REPORT = keccak(text="SocReport(uint256 sessionId,uint64 slot,uint16 socBps,uint64 epoch)")
+_RECEIPT_FIELDS = (
+    "Receipt(uint32 startedAt,uint16 sent,uint16 delivered,uint8 brokenHop,uint8 reporters,"
+    "bytes16 sRoot,bytes16 sValue,bytes16 hRoot,bytes16 hValue,bytes route)"
+)
+_RECEIPT = keccak(text=_RECEIPT_FIELDS)
+_RECEIPTS = keccak(text="Receipts(Receipt[] receipts,uint64 epoch)" + _RECEIPT_FIELDS)
 _REQUEST = b"\x19Ohmstead oracle request:\n"
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -129,6 +137,21 @@ def soc_digest(domain: SigningDomain, session: int, slot: int, soc_bps: int, epo
     types = ["bytes32", "uint256", "uint64", "uint16", "uint64"]
     values = [_SOC_REPORT, session, slot, soc_bps, epoch]
     return domain.digest(keccak(encode(types, values)))
+
+
+def receipts_digest(domain: SigningDomain, receipts: Sequence[Receipt], epoch: int) -> bytes:
+    """What is signed about mesh sessions, in the domain of the contract that clears them."""
+    hashes = b"".join(_receipt_hash(receipt) for receipt in receipts)
+    return domain.digest(
+        keccak(encode(["bytes32", "bytes32", "uint64"], [_RECEIPTS, keccak(hashes), epoch]))
+    )
+
+
+def _receipt_hash(receipt: Receipt) -> bytes:
+    types = ["bytes32", "uint32", "uint16", "uint16", "uint8", "uint8"]
+    types += ["bytes16", "bytes16", "bytes16", "bytes16", "bytes32"]
+    *fields, route = receipt_fields(receipt)
+    return keccak(encode(types, [_RECEIPT, *fields, keccak(route)]))
 
 
 def request_digest(path: str, body: bytes) -> bytes:

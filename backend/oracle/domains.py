@@ -15,6 +15,7 @@ _CONTRACTS = {
     "feed": "QuorumPriceFeed",
     "carbon": "CarbonIntensity",
     "v2g": "V2GExchange",
+    "mesh": "RelayCredits",
 }
 
 
@@ -27,6 +28,7 @@ class SigningDomains:
     feed: SigningDomain | None = None
     carbon: SigningDomain | None = None
     v2g: SigningDomain | None = None
+    mesh: SigningDomain | None = None
 
 
 def read_domains(rpc: RpcClient, contracts: ContractSet) -> SigningDomains:

@@ -14,6 +14,8 @@ from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
 from backend.chain.types import Role
 from backend.chain.v2g import Plug, V2GClients
+from backend.ingest.frame import FrameError
+from backend.mesh.receipts import ReceiptError
 from backend.oracle.attestation import KeyOf, Refusal, SlotChecks, check_battery, check_slot
 from backend.oracle.clock import SlotClock
 from backend.oracle.digests import (
@@ -21,6 +23,7 @@ from backend.oracle.digests import (
     battery_digest,
     carbon_digest,
     plug_digest,
+    receipts_digest,
     request_digest,
     sign,
     signer_of,
@@ -29,6 +32,7 @@ from backend.oracle.digests import (
 )
 from backend.oracle.domains import SigningDomains, read_domains
 from backend.oracle.facts import ChainFacts
+from backend.oracle.mesh_evidence import proven
 from backend.oracle.price_view import PriceView
 from backend.oracle.proposal import SlotProposal
 from backend.oracle.signed_state import SignedState
@@ -200,6 +204,22 @@ class OracleNode:
         domain = self._read_domains().v2g
         assert domain is not None
         return sign(self._account, soc_digest(domain, session, slot, soc_bps, self._epoch()))
+
+    def sign_receipts(self, evidence: Sequence[Sequence[bytes]]) -> bytes:
+        """A signature of what the frames of each mesh session prove, judged by itself.
+
+        Raises:
+            Refusal: frames prove nothing, or there is no contract to clear in.
+            NodeUnreachableError, RpcError: the chain cannot be asked.
+        """
+        domain = self._read_domains().mesh
+        if domain is None:
+            raise Refusal("no_mesh", "the deployment has no RelayCredits contract")
+        try:
+            receipts = [proven(frames, self._key_of) for frames in evidence]
+        except (FrameError, ReceiptError) as error:
+            raise Refusal("unproven_receipt", str(error)) from None
+        return sign(self._account, receipts_digest(domain, receipts, self._epoch()))
 
     # ---- parts ---------------------------------------------------------------------------------
 

@@ -129,6 +129,14 @@ class QuorumClient:
         body = json.dumps(document).encode()
         return self._collect("/v1/charges", body, digest, quorum, self._timeout_s)
 
+    def sign_receipts(
+        self, evidence: Sequence[Mapping[int, bytes]], digest: bytes, quorum: Quorum
+    ) -> list[bytes]:
+        """Enough signatures of what the frames of each mesh session prove; as `sign_slot`."""
+        sessions = [[frame.hex() for frame in frames.values()] for frames in evidence]
+        body = json.dumps({"sessions": sessions}).encode()
+        return self._collect("/v1/receipts", body, digest, quorum, self._slot_timeout_s)
+
     def last_registers(self, slot: int) -> dict[int, bytes]:
         """What a node that signed `slot` or later signed of each meter last: for an empty store.
 

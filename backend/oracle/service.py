@@ -27,6 +27,7 @@ from backend.oracle.dispatch import RelayDispatcher
 from backend.oracle.due import SweepThread
 from backend.oracle.effects import effect_checks
 from backend.oracle.markets import MarketUpkeep
+from backend.oracle.mesh import MAX_AGE_S, MeshKeeper
 from backend.oracle.prices import PriceCollector
 from backend.oracle.quorum import QuorumClient, QuorumError, SignerState
 from backend.oracle.salts import read_salt_key
@@ -35,7 +36,7 @@ from backend.oracle.trading import TradeKeeper
 from backend.oracle.upkeep import Upkeep
 from backend.oracle.v2g import V2GKeeper
 from backend.oracle.witness import WitnessKeeper
-from backend.telemetry import commands, outbox, slots, terms
+from backend.telemetry import commands, mesh, outbox, slots, terms
 from backend.telemetry.outbox import OutboxRow, OutboxState
 from backend.telemetry.store import Store
 
@@ -187,6 +188,7 @@ class OracleService:
             read_carbon_table(settings.carbon_file),
             wake_sender=wake_sender,
         )
+        self.mesh = MeshKeeper(store, chain, self.quorum, keyring.get, wake_sender=wake_sender)
         self._upkeep_thread = SweepThread(
             self._sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
         )
@@ -346,6 +348,7 @@ class OracleService:
             newest = slots.newest_number(connection)
         with self._store.write() as connection:
             slots.prune_leaves(connection, newest - KEEP_LEAF_SLOTS)
+            mesh.prune(connection, int(time.time()) - MAX_AGE_S)
             outbox.prune(connection, int(time.time() * 1000) - _KEEP_OUTBOX_MS)
 
     def _supervise(self, name: str, run: Callable[[threading.Event], None]) -> None:
@@ -384,12 +387,8 @@ class OracleService:
         self.dispatcher.wake()
 
     def _sweep(self) -> int:
-        return (
-            self.upkeep.sweep()
-            + self.trades.sweep()
-            + self.certificates.sweep()
-            + self.witness.sweep()
-        )
+        keepers = (self.upkeep, self.trades, self.certificates, self.witness, self.mesh)
+        return sum(keeper.sweep() for keeper in keepers)
 
     def _on_slot_committed(self, _sender: object, **_: object) -> None:
         self._settler_wake.set()

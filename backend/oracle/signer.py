@@ -5,6 +5,7 @@
     POST /v1/carbon     {"first_hour", "g_per_kwh": [...]} -> the same
     POST /v1/plugs      {"ev", "charge_point", "soc_bps", "slot"} -> the same
     POST /v1/charges    {"session", "slot", "soc_bps"} -> the same
+    POST /v1/receipts   {"sessions": [["<frame hex>", ...], ...]}: mesh sessions -> the same
     POST /v1/leaves     {"latest_slot", "registers": {"<meter>": "<hex>"}}: what it signed last
     POST /v1/price/rounds   {"after": <round>}: its prices and the decisions it knows, newer ones
     POST /v1/price/messages [<message>, ...] of other price nodes (price_messages.py), each signed
@@ -42,9 +43,11 @@ from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
 from backend.chain.v2g import Plug
 from backend.config import ConfigError, Settings, load_settings
 from backend.ingest.keyring import Keyring
+from backend.mesh.receipts import MAX_ROUTE
 from backend.oracle.attestation import Refusal
 from backend.oracle.carbon_file import read_carbon_table
 from backend.oracle.digests import BatteryReport
+from backend.oracle.mesh_evidence import MAX_BATCH
 from backend.oracle.node import OracleNode
 from backend.oracle.price_bids import StandingBids
 from backend.oracle.price_messages import MessageError
@@ -102,6 +105,12 @@ def create_signer_app(node: OracleNode, price: PriceNode | None = None) -> Flask
         body = request.get_data()
         node.authorise("/v1/charges", body, _signature_header())
         return _signed(node, node.sign_soc(*parse_charge_request(body)))
+
+    @app.post("/v1/receipts")
+    def receipts() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/receipts", body, _signature_header())
+        return _signed(node, node.sign_receipts(parse_receipts_request(body)))
 
     @app.post("/v1/leaves")
     def leaves() -> Response:
@@ -200,6 +209,20 @@ def parse_charge_request(body: bytes) -> tuple[int, int, int]:
         _bounded(document, "slot", 2**40 - 1),
         _bounded(document, "soc_bps", 10_000),
     )
+
+
+def parse_receipts_request(body: bytes) -> list[list[bytes]]:
+    """The frames of each mesh session; ProposalError names the field that is wrong."""
+    sessions = _object(body).get("sessions")
+    if not isinstance(sessions, list) or not 1 <= len(sessions) <= MAX_BATCH:
+        raise ProposalError(f"sessions must be a list of 1..{MAX_BATCH} lists of frames")
+    try:
+        found = [[bytes.fromhex(frame) for frame in frames] for frames in sessions]
+    except (TypeError, ValueError):
+        raise ProposalError("sessions must be lists of hex strings") from None
+    if not all(1 <= len(frames) <= MAX_ROUTE for frames in found):
+        raise ProposalError(f"a session has 1..{MAX_ROUTE} frames")
+    return found
 
 
 def _bounded(document: Mapping[str, Any], field: str, most: int) -> int:

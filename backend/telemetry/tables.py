@@ -545,3 +545,38 @@ tie_slots = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False, default=0),
 )
 """What crossed a tie between two readings, as it was settled."""
+
+mesh_receipts = sa.Table(
+    "mesh_receipts",
+    metadata,
+    sa.Column("source", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("started_at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("node_id", sa.BigInteger, primary_key=True, autoincrement=False),  # who tells
+    sa.Column("sent", sa.Integer, nullable=False),
+    sa.Column("delivered", sa.Integer, nullable=False),
+    sa.Column("frame", sa.LargeBinary, nullable=False),
+    sa.Column("received_ms", sa.BigInteger, nullable=False),
+)
+"""The newest that each node told of a mesh session, as the frame that proves it."""
+
+mesh_sessions = sa.Table(
+    "mesh_sessions",
+    metadata,
+    sa.Column("receipt_id", sa.String, primary_key=True),
+    sa.Column("block", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("log_index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("payer", sa.String, nullable=False),
+    sa.Column("route", sa.JSON, nullable=False),  # node ids from source to destination
+    sa.Column("energies", sa.JSON, nullable=False),
+    sa.Column("sent", sa.Integer, nullable=False),
+    sa.Column("delivered", sa.Integer, nullable=False),
+    sa.Column("broken_hop", sa.Integer, nullable=False),  # 255: none
+    sa.Column("reporters", sa.Integer, nullable=False),
+    sa.Column("paid_micro_inr", sa.BigInteger, nullable=False),
+    sa.Column("cleared_at", sa.BigInteger, nullable=False),
+    sa.Column("tx_hash", sa.String, nullable=False),
+    sa.Index("mesh_sessions_by_source", "source", "started_at"),
+)
+"""Clearings of mesh sessions on chain; the newest of a session holds its highest counts."""

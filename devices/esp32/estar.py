@@ -322,7 +322,7 @@ class Router:
         if i != receipt.sent + 1:
             if last and i == receipt.delivered and s_value == receipt.s_value:
                 self._confirm(session, i, now_ms)
-            return i <= receipt.sent
+            return i == receipt.sent and s_value == receipt.s_value  # a repetition
         if not receipt.saw_message(i, s_value, receipts.digest(message), sigma):
             return False
         if agreed:

@@ -56,6 +56,7 @@ NAMES = (
     "ElementRegistry",
     "OracleBond",
     "MeterWitness",
+    "RelayCredits",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
@@ -252,6 +253,8 @@ FIGURES: Mapping[str, Any] = {
     "shareBps": 3_000,
     "communityAccount": development_account(OPERATOR).address,
     "figures": (600, 60, 60, 5, 10**16),
+    "feeMicroInr": 100,
+    "firstCommunity": development_account(OPERATOR).address,
 }  # fmt: skip
 """Constructor arguments by name."""
 

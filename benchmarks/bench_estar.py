@@ -1,0 +1,205 @@
+"""E-STAR against shortest path and trust alone, under attack, simulated: tables and plots.
+
+    python -m benchmarks.bench_estar                      run what is missing, show it
+    python -m benchmarks.bench_estar --write              the same, into docs/mesh.md and its plots
+    python -m benchmarks.bench_estar --seeds 2 --processes 1
+
+Finished trials are kept in .cache/bench_estar.jsonl, so that an interrupted run goes on; remove the
+file to run all anew. Same seeds, same figures. The trial and its assumptions: mesh_trial.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from statistics import mean, stdev
+
+from benchmarks.doc_blocks import markdown_table, replace_block, write_plot
+from benchmarks.mesh_plot import Line, lines
+from benchmarks.mesh_trial import ATTACKS, STRATEGIES, Outcome, outcome_of
+
+NODES = 30
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
+SIZES = (20, 60, 100)
+NAMES = {
+    "estar": "E-STAR, shortest reliable",
+    "estar_best": "E-STAR, best available",
+    "trust_only": "trust alone",
+    "shortest": "shortest path",
+}
+CACHE = Path(".cache/bench_estar.jsonl")
+Case = tuple[int, float, str, str, int]
+Mean = tuple[float, float]
+"""A mean and half its 95 % interval."""
+
+
+def cases(seeds: int) -> list[Case]:
+    """Every trial, table by table and seed by seed, so that what an interrupted run has is even."""
+    numbers = range(1, seeds + 1)
+    found: list[Case] = []
+    for n in numbers:
+        found += [(NODES, share, "mixed", s, n) for share, s in product(SHARES, STRATEGIES)]
+    for n in numbers:
+        found += [(NODES, 0.3, attack, s, n) for attack, s in product(ATTACKS[:-1], STRATEGIES)]
+    for n in numbers:
+        found += [(size, 0.2, "mixed", s, n) for size, s in product(SIZES, STRATEGIES)]
+    return found
+
+
+def finished(seeds: int) -> dict[Case, Outcome]:
+    """What the cache has of these seeds."""
+    known = _cached()
+    return {case: known[case] for case in cases(seeds) if case in known}
+
+
+def run(seeds: int, processes: int) -> dict[Case, Outcome]:
+    """Runs what the cache lacks and returns all that it has of these seeds."""
+    wanted, known = cases(seeds), _cached()
+    CACHE.parent.mkdir(exist_ok=True)
+    missing = [case for case in wanted if case not in known]
+    with ProcessPoolExecutor(processes) as pool, CACHE.open("a") as kept:
+        running = {pool.submit(outcome_of, case): case for case in missing}
+        for done in as_completed(running):
+            case, outcome = running[done], done.result()
+            known[case] = outcome
+            kept.write(json.dumps({"case": case, **asdict(outcome)}) + "\n")
+            kept.flush()
+    return {case: known[case] for case in wanted}
+
+
+def _cached() -> dict[Case, Outcome]:
+    if not CACHE.exists():
+        return {}
+    found = {}
+    for line in CACHE.read_text().splitlines():
+        row = json.loads(line)
+        nodes, share, attack, strategy, seed = row.pop("case")
+        found[(nodes, share, attack, strategy, seed)] = Outcome(**row)
+    return found
+
+
+def mean_of(found: dict[Case, Outcome], field: str, **wanted: object) -> Mean:
+    """Mean over seeds of the trials that fit, and half its 95 % interval (normal)."""
+    names = ("nodes", "share", "attack", "strategy")
+    values = [
+        getattr(outcome, field)
+        for case, outcome in found.items()
+        if all(case[names.index(name)] == value for name, value in wanted.items())
+    ]
+    if not values:
+        return math.nan, math.nan
+    half = 1.96 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return mean(values), half
+
+
+def seeds_of(found: dict[Case, Outcome], of: dict[str, object]) -> int:
+    """How many seeds a row is the mean of."""
+    nodes, share, attack, strategy = (of[n] for n in ("nodes", "share", "attack", "strategy"))
+    return sum(case[:4] == (nodes, share, attack, strategy) for case in found)
+
+
+def shares_table(found: dict[Case, Outcome]) -> str:
+    """All attacks mixed, by their share."""
+    rows = []
+    for strategy, share in product(STRATEGIES, SHARES):
+        of = {"nodes": NODES, "share": share, "attack": "mixed", "strategy": strategy}
+        rows.append([NAMES[strategy], f"{share:.0%}", *_cells(found, of)])
+    return _table("attackers", rows)
+
+
+def attacks_table(found: dict[Case, Outcome]) -> str:
+    """Each attack by itself at 30 %."""
+    rows = []
+    for attack, strategy in product(ATTACKS[:-1], STRATEGIES):
+        of = {"nodes": NODES, "share": 0.3, "attack": attack, "strategy": strategy}
+        rows.append([NAMES[strategy], attack, *_cells(found, of)])
+    return _table("attack", rows)
+
+
+def sizes_table(found: dict[Case, Outcome]) -> str:
+    """20 % attackers, by the number of nodes."""
+    rows = []
+    for size, strategy in product(SIZES, STRATEGIES):
+        of = {"nodes": size, "share": 0.2, "attack": "mixed", "strategy": strategy}
+        rows.append([NAMES[strategy], str(size), *_cells(found, of)])
+    return _table("nodes", rows)
+
+
+def _cells(found: dict[Case, Outcome], of: dict[str, object]) -> list[str]:
+    late, late_half = mean_of(found, "late", **of)
+    life, life_half = mean_of(found, "lifetime", **of)
+    cost, cost_half = mean_of(found, "overhead", **of)
+    accused, accused_half = mean_of(found, "accused", **of)
+    whole, whole_half = mean_of(found, "delivered", **of)
+    return [
+        f"{100 * whole:.1f} ± {100 * whole_half:.1f}",
+        f"{100 * late:.1f} ± {100 * late_half:.1f}",
+        f"{life:.1f} ± {life_half:.1f}",
+        f"{cost:.1f} ± {cost_half:.1f}",
+        f"{100 * accused:.2f} ± {100 * accused_half:.2f}",
+        str(seeds_of(found, of)),
+    ]
+
+
+def _table(what: str, rows: Sequence[Sequence[str]]) -> str:
+    header = ["routing", what, "delivered, %", "in the second half, %", "messages a route"]
+    header += ["bytes on air per byte", "honest nodes excluded, %", "seeds"]
+    return markdown_table(header, rows)
+
+
+def plot(found: dict[Case, Outcome]) -> str:
+    """Delivery, route lifetime and false accusations over the attackers' share."""
+    panels = []
+    for field, title, scale in (
+        ("late", "delivered in the second half, %", 100),
+        ("lifetime", "messages a route lasted (8 at most)", 1),
+        ("accused", "honest nodes excluded, %", 100),
+    ):
+        drawn = []
+        for strategy in STRATEGIES:
+            points = [
+                mean_of(found, field, nodes=NODES, share=s, attack="mixed", strategy=strategy)
+                for s in SHARES
+            ]
+            drawn.append(Line(NAMES[strategy], [(scale * m, scale * h) for m, h in points]))
+        panels.append((title, drawn))
+    return lines(
+        f"{NODES} nodes under mixed attacks (simulated; bars: 95 % interval)",
+        [f"{share:.0%}" for share in SHARES],
+        "attackers",
+        panels,
+    )
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="into docs/mesh.md")
+    parser.add_argument("--finished", action="store_true", help="only what is in the cache")
+    given = parser.parse_args()
+    found = finished(given.seeds) if given.finished else run(given.seeds, given.processes)
+    tables = {
+        "estar shares": shares_table(found),
+        "estar attacks": attacks_table(found),
+        "estar sizes": sizes_table(found),
+    }
+    for name, table in tables.items():
+        if given.write:
+            replace_block("mesh.md", name, table)
+        print(table, end="\n\n")
+    if given.write:
+        write_plot("estar.svg", plot(found))
+
+
+if __name__ == "__main__":
+    main()
