@@ -187,14 +187,23 @@ def test_a_route_that_breaks_is_cleared_unpaid_with_its_hop(air: Air) -> None:
     assert {n for n, node in table.nodes.items() if node.breaks} == {RELAY, GATEWAY}
 
 
-def test_who_has_prepaid_nothing_is_cleared_after_a_deposit(air: Air) -> None:
-    air.converse(3)
-    air.deliver()
+def test_who_has_prepaid_nothing_waits_and_a_liar_keeps_nobody_from_being_paid(air: Air) -> None:
+    air.converse(4)
+    place = [decode(raw).node_id for raw in air.frames].index(RELAY)
+    air.frames[place] = air.framed(RELAY, spoilt(air.frames[place]))
+    assert set(air.deliver()) == {Result.ACCEPTED}
     assert air.clear() == 0
     air.prepay()
     air.books.clock.time += 20
     assert air.clear() == 1
-    assert air.balance("earnedOf", OPERATOR) == 2 * 3 * FEE
+    assert air.balance("earnedOf", OPERATOR) == 2 * 4 * FEE
+
+
+def spoilt(raw: bytes) -> bytes:
+    """A receipt whose chain is not the source's."""
+    content = bytearray(raw[19:-16])
+    content[-50] ^= 1
+    return bytes(content)
 
 
 def test_a_later_receipt_pays_only_what_is_new(air: Air) -> None:
@@ -228,8 +237,9 @@ def test_oracle_nodes_sign_only_what_frames_prove(air: Air, oracle: Oracle) -> N
     foreign[-1] ^= 1
     hello = frames.encode(HOUSE, 1, 99, 0, frames.Poll(0, 0), key_of(HOUSE) or b"")
     for bad in ([bytes(foreign)], [hello], [good[0][:-1]], [b""]):
-        with pytest.raises(Refusal, match="unproven_receipt"):
+        with pytest.raises(Refusal) as refused:
             node.sign_receipts([bad])
+        assert refused.value.code == "unproven_receipt"
     # A gateway that claims more than the frames prove gets no signature that counts.
     chain = air.books.chain
     receipt = proven(good, key_of)
@@ -243,37 +253,16 @@ def test_oracle_nodes_sign_only_what_frames_prove(air: Air, oracle: Oracle) -> N
         oracle.client.sign_receipts([dict(enumerate(good))], other, quorum)
 
 
-def test_what_proves_nothing_is_stored_and_never_cleared(air: Air) -> None:
-    """A relay that makes up a count: its frame is its own, its chain is not the source's."""
-    air.prepay()
-    air.converse(2)
-    content = bytearray(air.frames[0][19:-16])
-    content[-50] ^= 1
-    air.frames[:] = [air.framed(HOUSE, bytes(content))]
+def test_what_proves_nothing_goes_nowhere(air: Air) -> None:
+    air.converse(1)
+    content, lie = air.frames[0][19:-16], spoilt(air.frames[0])
+    air.frames[:] = [air.framed(HOUSE, b"\x01\x02"), air.framed(OTHER_RELAY, content)]
+    assert air.deliver() == [Result.MALFORMED, Result.MALFORMED]
+    air.frames[:] = [air.framed(HOUSE, lie)]
     assert air.deliver() == [Result.ACCEPTED]
     with pytest.raises(ReceiptError):
         proven(air.frames, key_of)
     assert air.clear() == 0
-
-
-def test_a_liar_among_the_nodes_keeps_nobody_from_being_paid(air: Air) -> None:
-    air.prepay()
-    air.converse(4)
-    nodes = [decode(raw).node_id for raw in air.frames]
-    place = nodes.index(RELAY)
-    content = bytearray(air.frames[place][19:-16])
-    content[-50] ^= 1
-    air.frames[place] = air.framed(RELAY, bytes(content))
-    assert set(air.deliver()) == {Result.ACCEPTED}
-    assert air.clear() == 1
-    assert air.balance("earnedOf", OPERATOR) == 2 * 4 * FEE
-
-
-def test_nonsense_and_others_routes_are_malformed(air: Air) -> None:
-    air.converse(1)
-    content = air.frames[0][19:-16]
-    air.frames[:] = [air.framed(HOUSE, b"\x01\x02"), air.framed(OTHER_RELAY, content)]
-    assert air.deliver() == [Result.MALFORMED, Result.MALFORMED]
 
 
 def test_a_reorganisation_takes_clearings_back(air: Air) -> None:

@@ -169,6 +169,7 @@ NAMES = {
     "elements": "ElementRegistry",
     "bond": "OracleBond",
     "witness": "MeterWitness",
+    "credits": "RelayCredits",
 }
 
 
