@@ -98,9 +98,7 @@ class MeshKeeper:
         now = self._now()
         quiet_since_ms = int((now - self._quiet_s) * 1000)
         with self._store.read() as connection:
-            waiting = mesh.waiting(
-                connection, int(now) - MAX_AGE_S, quiet_since_ms, 4 * MAX_BATCH
-            )
+            waiting = mesh.waiting(connection, int(now) - MAX_AGE_S, quiet_since_ms, 4 * MAX_BATCH)
         found = []
         for key, frames in waiting.items():
             if self._refused.get(key) == len(frames):
