@@ -155,7 +155,7 @@ def test_the_line_may_be_cut_after_any_message(service: Service, protocol: str) 
 
             async def cutting(message: Any) -> Any:
                 answer = await call(message)
-                if message.lasting and str(message) not in cut:
+                if message.lasting and len(cut) < 4 and str(message) not in cut:
                     cut.add(str(message))
                     await rig.charger.drop()
                     raise aiohttp.ClientConnectionError("cut before the answer was read")

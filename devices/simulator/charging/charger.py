@@ -69,6 +69,7 @@ class Charger:
         self._heartbeat_s = 60.0
         self._alone_since = time.monotonic()
         self._half_told = 0
+        self._served = False
 
     def look(self) -> None:
         """The station may have news: called after every step of the world."""
@@ -91,10 +92,10 @@ class Charger:
                 if self.link_down:
                     raise LinkLost("its line is cut")
                 await self._connect(self._access)
-                pause_s = _FIRST_PAUSE_S
             except (LinkLost, aiohttp.ClientError, OSError, TimeoutError) as error:
                 _LOG.info("%s: no charging service: %s", self.station.name, error)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            served, self._served = self._served, False
+            pause_s = _FIRST_PAUSE_S if served else min(2 * pause_s, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s)
 
     # ---- a connection --------------------------------------------------------------------------
@@ -125,7 +126,7 @@ class Charger:
             await asyncio.sleep(max(1, min(60, int(answer.get("interval", 10)))))
             answer = await self._call(self.talk.boot())
         self._heartbeat_s = max(1.0, float(answer["interval"]))
-        self.connected = True
+        self.connected = self._served = True
         _LOG.info("%s: connected, %s", self.station.name, self.talk.subprotocol)
         await self._call(self.talk.status(self.station, self._now_ms()))
         while not reading.done():
