@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from backend.telemetry import charging, nodes
 from backend.telemetry.store import open_store
 from devices.simulator.element import open_element
 from devices.simulator.plan import Node, Plan, load_plan
-from scripts import development
+from scripts import development, vehicles
 from scripts.claim_codes import ClaimCode, ClaimCodes
 from scripts.keyfiles import random_hex, secret_once, write_secret
 from scripts.transactions import Wallet
@@ -100,7 +100,8 @@ def provision_demo(settings: Settings, chain_id: int, say: Callable[[str], None]
         chain.fund_mesh(operator, _HOUSEHOLDS)
         say(f"{len(_HOUSEHOLDS)} demo households hold their meters ({joined} joined now)")
         _write_demo_wallets(settings)
-        _link_tokens(settings, chain_id, plan)
+        numbers = chain.set_up_vehicles(operator, plan, settings)
+        _link_tokens(settings, chain_id, plan, numbers)
     mark_provisioned(settings, chain)
 
 
@@ -207,23 +208,32 @@ def _admit_chargers(settings: Settings, plan: Plan) -> None:
         store.close()
 
 
-def _link_tokens(settings: Settings, chain_id: int, plan: Plan) -> None:
+def _link_tokens(settings: Settings, chain_id: int, plan: Plan, numbers: Mapping[str, int]) -> None:
     """The demo cars' tokens, for which their households' development accounts answer."""
     now = int(time.time())
     store = open_store(settings.store_url)
     try:
         with store.write() as connection:
             for car in plan.cars:
-                if charging.token(connection, car.token) is not None:
+                number = numbers.get(car.token, 0)
+                known = charging.token(connection, car.token)
+                if known is not None and (known.ev_id or 0) == number:
                     continue
                 owner = household_account(car.owner)
-                link = Link(car.token, owner.address, 0, chain_id, now)
+                link = Link(car.token, owner.address, number, chain_id, now)
                 signed = Account.sign_message(encode_defunct(text=link.text), owner.private_key)
                 evidence = {"text": link.text, "signature": signed.signature.hex()}
                 charging.put_token(
                     connection,
                     charging.IdToken(
-                        car.token, owner.address, None, car.name, False, None, now, evidence
+                        car.token,
+                        owner.address,
+                        number or None,
+                        car.name,
+                        False,
+                        None,
+                        now,
+                        evidence,
                     ),
                 )
     finally:
@@ -321,6 +331,22 @@ class Chain:
             write_secret(devices / f"{node.id}.enrolment.json", json.dumps(told) + "\n")
         operator.send_as_manager(self.contracts["AccessManager"], calls)
         return len(calls)
+
+    def set_up_vehicles(self, operator: Wallet, plan: Plan, settings: Settings) -> dict[str, int]:
+        """Charge points, the budget and the demo's cars; their numbers by token."""
+        slot_s = self.contracts.deployment.slot_seconds
+
+        def owner_of(household: int) -> Wallet:
+            return self.wallet(Account.from_key(household_account(household).private_key))
+
+        return vehicles.set_up(
+            plan,
+            self.views,
+            Clients(self.contracts),
+            operator,
+            owner_of,
+            slot_s * settings.time_scale_on(self.chain_id, slot_s),
+        )
 
     def _registrations(self, plan: Plan, keys: dict[int, bytes]) -> Iterable[Call[Any]]:
         registry = self.contracts["MeterRegistry"]

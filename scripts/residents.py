@@ -13,6 +13,7 @@ import sys
 import threading
 from dataclasses import dataclass
 
+import requests
 from eth_account import Account
 
 from backend.chain.accounts import LOCAL_CHAINS
@@ -28,6 +29,7 @@ from scripts.auction_players import AuctionPlayers
 from scripts.market_robot import NetHistory, limits_of, orders_for
 from scripts.provisioning import household_account, households
 from scripts.transactions import TransactionError, Wallet
+from scripts.vehicles import Drivers
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +83,14 @@ class Residents:
         self._clients = Clients(self._contracts)
         self._views = ChainViews(self._rpc, self._contracts, self._clients, 0.0)
         self._histories: dict[int, NetHistory] = {}
+        accounts = [household_account(meter) for meter in households()]
+        self._drivers = Drivers(
+            f"http://127.0.0.1:{settings.port}",
+            self._clients,
+            self._chain_id,
+            self.slot_seconds,
+            {account.address.lower(): account.private_key for account in accounts},
+        )
         self._auction = AuctionPlayers(
             self._views, self._contracts, self._clients, self.slot_seconds, self._approve
         )
@@ -102,6 +112,13 @@ class Residents:
     def _at_the_auction(self, meter: int) -> None:
         account = Account.from_key(household_account(meter).private_key)
         self._auction.act(meter, account, self._wallet(meter), self._chain_time())
+
+    def drive(self) -> None:
+        """Lets whose car is plugged in sign a plan for it."""
+        try:
+            self._drivers.act()
+        except requests.RequestException as error:
+            log.warning("cars: %s", error)
 
     def _trade(self, meter: int) -> None:
         wallet = self._wallet(meter)
@@ -201,6 +218,7 @@ def run() -> int:
         return 2
     while not stop.wait(residents.slot_seconds):
         try:
+            residents.drive()
             residents.act()
         except NodeUnreachableError as error:
             log.warning("%s", error)

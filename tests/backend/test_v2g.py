@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
+import requests
 from books import Books
+from eth_account import Account
+from eth_utils.crypto import keccak
 from local_chain import (
     OPERATOR,
     RESIDENT,
@@ -27,6 +32,9 @@ from backend.telemetry import charging_orders, charging_sessions, nodes, v2g
 from backend.telemetry.charging_orders import Direction
 from backend.telemetry.charging_sessions import Sample, SessionState
 from backend.telemetry.v2g import Consent
+from devices.simulator.plan import load_plan
+from scripts import vehicles
+from scripts.transactions import Wallet
 
 pytest_plugins = ["oracle_fixtures"]
 
@@ -289,3 +297,59 @@ def test_a_store_that_is_told_again_goes_on_with_the_session(garage: Garage) -> 
     for _ in range(3):
         garage.pass_slot(sun_wh=3_000)
     assert garage.told() == (Direction.CHARGE, 7_000)
+
+
+def test_the_demos_cars_and_their_drivers(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, chain = load_plan(), books.chain
+    owners = {car.owner: RESIDENT + i for i, car in enumerate(plan.cars)}
+    for charger in plan.chargers:
+        register_meter(books.anvil.rpc, chain.deployment, charger.node, int(EntityKind.EV))
+
+    def wallet(account: int) -> Wallet:
+        key = development_account(account)
+        return Wallet(chain.rpc, chain.chain_id, chain.contracts, key)
+
+    def set_up() -> dict[str, int]:
+        clients, operator = chain.clients, wallet(OPERATOR)
+        return vehicles.set_up(
+            plan, chain.views, clients, operator, lambda meter: wallet(owners[meter]), 900.0
+        )
+
+    numbers = set_up()
+    assert sorted(numbers.values()) == [1, 2, 3]
+    assert set_up() == numbers
+    assert chain.clients.v2g is not None
+    ask = chain.clients.v2g.vehicles.charge_point_of(62)
+    assert chain.views.ask(ask, max_age_s=0.0) == (2_500, 2_500)
+    # A driver whose car is plugged in signs; what was handed in is the owner's signature.
+    owner = development_account(owners[plan.cars[0].owner])
+    car = {
+        "ev_id": 1, "owner": owner.address, "retired": False, "nonce": 0, "session_id": None,
+        "plugged_meter_id": 62, "authorised": False,
+    }  # fmt: skip
+    told: list[dict[str, object]] = []
+
+    class Answer:
+        ok = True
+
+        def __init__(self, body: dict[str, object]) -> None:
+            self.body = body
+
+        def json(self) -> dict[str, object]:
+            return self.body
+
+    monkeypatch.setattr(requests, "get", lambda *_a, **_k: Answer({"cars": [car]}))
+    monkeypatch.setattr(requests, "post", lambda *_a, json, **_k: told.append(json) or Answer({}))
+    keys = {owner.address.lower(): owner.key.to_0x_hex()}
+    drivers = vehicles.Drivers("http://nowhere", chain.clients, chain.chain_id, SLOT_SECONDS, keys)
+    assert drivers.act() == 1
+    body = dict(told[0])
+    signature = bytes.fromhex(str(body.pop("signature"))[2:])
+    agreed = Authorisation(**body)  # type: ignore[arg-type]
+    message = signable_authorisation(
+        agreed, chain.clients.v2g.exchange.contract.address, chain.chain_id
+    )
+    assert Account.recover_message(message, signature=signature) == owner.address
+    digest = chain.clients.v2g.exchange.contract.call("authorisationDigest", astuple(agreed))
+    own = keccak(b"\x19" + message.version + message.header + message.body)
+    assert chain.views.ask(digest, max_age_s=0.0) == own

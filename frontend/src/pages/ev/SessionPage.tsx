@@ -11,8 +11,8 @@ import { formatClock } from "../../units/time";
 import { totalsOf } from "./words";
 
 const SERIES = [
-  { id: "charged", name: "Charged", color: "var(--battery)" },
-  { id: "discharged", name: "Given back", color: "var(--homes)" },
+  { id: "charged", name: "Charged", color: "battery" },
+  { id: "discharged", name: "Given back", color: "homes" },
 ];
 const NEWEST = 96;
 
