@@ -136,14 +136,14 @@ def mark_provisioned(settings: Settings, chain: Chain) -> None:
 def _node_keys(settings: Settings, plan: Plan) -> dict[int, bytes]:
     """Every node's key, made once, for the gateway and for the node itself."""
     ring_file = settings.keys_dir / "nodes.json"
-    ring: dict[str, str] = json.loads(ring_file.read_text()) if ring_file.exists() else {}
+    ring: dict[str, Any] = json.loads(ring_file.read_text()) if ring_file.exists() else {}
     missing = [node.id for node in plan.nodes if str(node.id) not in ring]
     if missing:
         ring |= {str(node_id): random_hex() for node_id in missing}
         write_secret(ring_file, json.dumps(ring, indent=2) + "\n")
     for node in plan.nodes:
         file = settings.home / "devices" / f"{node.id}.key"
-        key = ring[str(node.id)]
+        key = _current(ring[str(node.id)])
         if not file.exists():
             write_secret(file, key + "\n")
         if file.read_text().strip() != key:
@@ -159,7 +159,12 @@ def _node_keys(settings: Settings, plan: Plan) -> dict[int, bytes]:
         write_secret(tokens_file, json.dumps(tokens) + "\n")
     speaks_for = {str(plan.start.battery_id): plan.battery.node}
     write_secret(settings.keys_dir / "batteries.json", json.dumps(speaks_for) + "\n")
-    return {node.id: bytes.fromhex(ring[str(node.id)]) for node in plan.nodes}
+    return {node.id: bytes.fromhex(_current(ring[str(node.id)])) for node in plan.nodes}
+
+
+def _current(entry: Any) -> str:
+    """A node's key, of an entry that may be in rotation (backend.ingest.keyring)."""
+    return str(entry["key"] if isinstance(entry, dict) else entry)
 
 
 def _fill_store(settings: Settings, plan: Plan) -> None:

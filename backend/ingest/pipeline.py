@@ -142,8 +142,22 @@ class Pipeline:
         try:
             verify(frame, key)
         except BadTag as error:
-            return Outcome(self._directory.refusal(frame.node_id), frame, detail=str(error))
+            if not self._made_before_rotation(frame):
+                return Outcome(self._directory.refusal(frame.node_id), frame, detail=str(error))
+        else:
+            self._keyring.spoke(frame.node_id)
         return Outcome(Result.BUSY, frame, verified=True)  # until the writer has judged it
+
+    def _made_before_rotation(self, frame: Frame) -> bool:
+        """True if the node's key is being rotated and the frame was made with the one before."""
+        previous = self._keyring.previous(frame.node_id)
+        if previous is None:
+            return False
+        try:
+            verify(frame, previous)
+        except BadTag:
+            return False
+        return True
 
     def _enqueue(self, job: _Job) -> bool:
         with self._lock:

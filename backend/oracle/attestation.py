@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.ingest.frame import Delta, Frame, FrameError, Reading, decode, verify
+from backend.ingest.frame import BadTag, Delta, Frame, FrameError, Reading, decode, verify
 from backend.oracle.clock import SlotClock
 from backend.oracle.digests import BatteryReport
 from backend.oracle.facts import Rebase
@@ -60,12 +60,18 @@ class Facts(Protocol):
 KeyOf = Callable[[int], bytes | None]
 
 
+def no_key(_node_id: int) -> bytes | None:
+    """Knows no node."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class SlotChecks:
     """What a slot is checked against: time, keys, the chain, and what was signed before.
 
     Args:
         signed: packed registers of each meter as this node last signed them
+        previous_key_of: the key before, while one is rotated and frames made with it still count
     """
 
     clock: SlotClock
@@ -73,6 +79,7 @@ class SlotChecks:
     key_of: KeyOf
     facts: Facts
     signed: Mapping[int, bytes]
+    previous_key_of: KeyOf = no_key
 
 
 def check_slot(proposal: SlotProposal, checks: SlotChecks) -> dict[int, bytes]:
@@ -129,7 +136,7 @@ def _check_change(
         raise Refusal("", "a register went back")
     if registers in checks.facts.lodged(leaf.meter):
         return  # the meter's own word, on chain
-    frame, reading = read_evidence(leaf.meter, leaf.frames, checks.key_of)
+    frame, reading = read_evidence(leaf.meter, leaf.frames, checks.key_of, checks.previous_key_of)
     if frame.time >= ends_at:
         raise Refusal("", f"measured at {frame.time}, after the slot's end")
     element = checks.facts.element(leaf.meter)
@@ -164,7 +171,9 @@ def possible_offsets(
     return possible
 
 
-def read_evidence(meter: int, frames: Sequence[bytes], key_of: KeyOf) -> tuple[Frame, Reading]:
+def read_evidence(
+    meter: int, frames: Sequence[bytes], key_of: KeyOf, previous_key_of: KeyOf = no_key
+) -> tuple[Frame, Reading]:
     """The whole reading that frames prove: a KEYFRAME, or a KEYFRAME and a DELTA from it.
 
     Raises:
@@ -180,7 +189,7 @@ def read_evidence(meter: int, frames: Sequence[bytes], key_of: KeyOf) -> tuple[F
     for frame in decoded:
         if frame.node_id != meter:
             raise Refusal("", f"the frame is of node {frame.node_id}")
-        verify(frame, key)
+        _verify(frame, key, previous_key_of(meter))
     first, last = decoded[0], decoded[-1]
     if not isinstance(first.body, Reading):
         raise Refusal("", "the first frame is no KEYFRAME")
@@ -191,6 +200,15 @@ def read_evidence(meter: int, frames: Sequence[bytes], key_of: KeyOf) -> tuple[F
     if first.order != (last.boot, last.sequence - last.body.back):
         raise Refusal("", "the DELTA counts from another KEYFRAME")
     return last, last.body.apply(first.body)
+
+
+def _verify(frame: Frame, key: bytes, previous: bytes | None) -> None:
+    try:
+        verify(frame, key)
+    except BadTag:
+        if previous is None:
+            raise
+        verify(frame, previous)
 
 
 def _check_root(proposal: SlotProposal) -> None:
@@ -250,7 +268,7 @@ def check_battery(
     if checks.facts.kind(node) not in (EntityKind.BATTERY, EntityKind.EV):
         raise Refusal("not_a_battery", f"node {node} is not a battery on chain")
     try:
-        frame, reading = read_evidence(node, frames, checks.key_of)
+        frame, reading = read_evidence(node, frames, checks.key_of, checks.previous_key_of)
     except FrameError as error:
         raise Refusal("unproven", f"node {node}: {error}") from None
     if reading.soc_bp != report.soc_bps:

@@ -16,7 +16,7 @@ from backend.chain.types import Role
 from backend.chain.v2g import Plug, V2GClients
 from backend.ingest.frame import FrameError
 from backend.mesh.receipts import ReceiptError
-from backend.oracle.attestation import KeyOf, Refusal, SlotChecks, check_battery, check_slot
+from backend.oracle.attestation import KeyOf, Refusal, SlotChecks, check_battery, check_slot, no_key
 from backend.oracle.clock import SlotClock
 from backend.oracle.digests import (
     BatteryReport,
@@ -61,6 +61,7 @@ class OracleNode:
         clock_now: Callable[[], float] = time.time,
         view: PriceView | None = None,
         carbon: CarbonTable | None = None,
+        previous_key_of: KeyOf = no_key,
     ) -> None:
         self._account = account
         self._chain = chain
@@ -70,6 +71,7 @@ class OracleNode:
         self._now = clock_now
         self._view = view
         self._carbon = carbon
+        self._previous_key_of = previous_key_of
         self._clock = SlotClock(chain.deployment.slot_seconds)
         self._facts = ChainFacts(chain.rpc, chain.contracts)
         self._domains: SigningDomains | None = None
@@ -252,7 +254,9 @@ class OracleNode:
         self._state.remember_battery(report.battery, report.observed_at, report.soc_bps)
 
     def _checks(self, signed: Mapping[int, bytes]) -> SlotChecks:
-        return SlotChecks(self._clock, self._now(), self._key_of, self._facts, signed)
+        return SlotChecks(
+            self._clock, self._now(), self._key_of, self._facts, signed, self._previous_key_of
+        )
 
     def _v2g(self) -> V2GClients:
         clients = self._chain.clients.v2g

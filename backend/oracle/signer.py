@@ -272,14 +272,16 @@ def build_parts(
     slot_s = deployment.slot_seconds
     view = PriceView(state, slot_s * settings.time_scale_on(chain_id, slot_s))
     chain = ChainContext(rpc, deployment)
+    keyring = Keyring(settings.keys_dir / "nodes.json")
     node = OracleNode(
         account,
         chain,
-        Keyring(settings.keys_dir / "nodes.json").get,
+        keyring.get,
         state,
         read_battery_nodes(settings.keys_dir / "batteries.json"),
         view=view,
         carbon=read_carbon_table(settings.carbon_file),
+        previous_key_of=keyring.previous,
     )
     if chain.clients.feed is None:
         return node, None

@@ -53,6 +53,25 @@ def statement(
     return out
 
 
+def session_key(element, gateway: bytes, node_id: int, epoch: int) -> bytes:  # type: ignore[no-untyped-def]
+    """The node's frame key of an epoch, agreed with the gateway's public key (x || y) and never sent."""
+    extracted = hmac_sha256(struct.pack(">I", epoch), element.shared(gateway))
+    info = b"Ohmstead frame key 1" + struct.pack(">II", node_id, epoch)
+    return hmac_sha256(extracted, info + b"\x01")
+
+
+def hmac_sha256(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA256; `key` has at most 64 bytes."""
+    inner = bytearray(64)
+    outer = bytearray(64)
+    for i in range(64):
+        k = key[i] if i < len(key) else 0
+        inner[i] = k ^ 0x36
+        outer[i] = k ^ 0x5C
+    digest = hashlib.sha256(bytes(inner) + data).digest()
+    return hashlib.sha256(bytes(outer) + digest).digest()
+
+
 # ---- Microchip ATECC608 ------------------------------------------------------------------------------
 
 _ADDRESS = 0x60

@@ -89,6 +89,8 @@ class SimulatedAtecc:
         x, y = int.from_bytes(public[:32], "big"), int.from_bytes(public[32:], "big")
         try:
             theirs = ECC.construct(curve=_CURVE, point_x=x, point_y=y)
+            if theirs.pointQ.is_point_at_infinity():
+                raise ValueError
         except ValueError:  # no point of the curve
             self._status(_ERROR_EXECUTION)
             return

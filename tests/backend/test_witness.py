@@ -38,6 +38,9 @@ from backend.telemetry.slots import pack, unpack
 from backend.telemetry.statements import Element, Statement
 from devices.esp32.element import Atecc608, Sealer
 from devices.simulator.element import SimulatedAtecc
+from devices.simulator.neighbourhood import read_sealer
+from devices.simulator.plan import load_plan
+from scripts.provisioning import Chain as Provisioned
 
 pytest_plugins = ["oracle_fixtures"]
 
@@ -258,6 +261,26 @@ def test_ended_element_binds_nobody(roof: Roof) -> None:
     roof.act(OPERATOR, roof.elements.call("end", ROOF))
     roof.books.read(ROOF, 3_000, 0, 3_000, 50, 0, 0)
     assert roof.line(roof.books.run_slot())[2] == 3_000
+
+
+def test_demo_meters_element_is_enrolled_once(roof: Roof, tmp_path: Path) -> None:
+    books = roof.books
+    views, contracts = books.chain.views, books.chain.contracts
+    provisioned = Provisioned(books.chain.rpc, books.chain.chain_id, contracts, views)
+    operator = provisioned.wallet(development_account(OPERATOR))
+    plan = load_plan()
+    assert [node.id for node in plan.nodes if node.element] == [ROOF]
+    assert provisioned.enrol_elements(operator, plan, tmp_path) == 1
+    assert provisioned.enrol_elements(operator, plan, tmp_path) == 0
+    sealer = read_sealer(tmp_path, ROOF)
+    assert sealer is not None
+    assert sealer.enrolment == 2  # after the one of the other tests
+    books.follower.catch_up()
+    with books.store.read() as connection:
+        element = statements.in_force(connection)[ROOF]
+    enrolment, counter, signature = sealer.seal(77, (1, 2, 3, 4, 5, 6))
+    said = Statement(ROOF, enrolment, counter, 77, (1, 2, 3, 4, 5, 6), signature)
+    assert is_signed(said, element, books.chain.chain_id, sealer.ledger)
 
 
 # ---- pure ----------------------------------------------------------------------------------------
