@@ -27,6 +27,7 @@ from backend.api.blynk_switch import AuthoritySwitcher
 from backend.api.certificate_routes import certificate_blueprint
 from backend.api.charging_routes import charging_blueprint
 from backend.api.errors import invalid_request, register_errors
+from backend.api.home_assistant import HomeAssistant
 from backend.api.household_routes import household_blueprint
 from backend.api.live import Live
 from backend.api.market_routes import market_blueprint
@@ -50,6 +51,8 @@ from backend.config import Settings
 from backend.ingest import rebase
 from backend.ingest.downlink import Downlink
 from backend.ingest.keyring import Keyring
+from backend.ingest.mqtt_connection import Broker
+from backend.ingest.mqtt_gateway import MqttGateway
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.registration import Registration, read_speakers
 from backend.ingest.serial_gateway import SerialGateway
@@ -102,8 +105,8 @@ def create_app(
         oracle, clock: others than the real ones, for tests
 
     Raises:
-        StoreError, KeyringError, SpeakersError, SerialError, AccountError, SaltKeyError: with
-            what to do
+        StoreError, KeyringError, SpeakersError, SerialError, BrokerError, AccountError,
+            SaltKeyError: with what to do
     """
     _set_up_log(settings)
     store = open_store(settings.store_url)
@@ -143,6 +146,7 @@ def create_app(
         running.parts.append(switcher)
     if settings.blynk_cloud_token is not None:
         running.parts.append(_blynk_cloud(services, settings.blynk_cloud_token))
+    running.parts += _mqtt_parts(services, switcher)
     live = Live(services, sign_in)
     running.parts += [live, _Housekeeping(store, settings, clock), serves]
     app = _wsgi(services, sign_in, switcher, live)
@@ -270,6 +274,40 @@ def _blynk_switcher(services: Services) -> AuthoritySwitcher | None:
 def _blynk_cloud(services: Services, token: str) -> BlynkCloud:
     settings = services.settings
     return BlynkCloud(services, token, settings.blynk_cloud_url, settings.blynk_cloud_pins)
+
+
+def _mqtt_parts(services: Services, switcher: AuthoritySwitcher | None) -> list[Part]:
+    """The gateway behind the broker, and Home Assistant's view, as far as they are asked for."""
+    settings = services.settings
+    if settings.mqtt_url is None:
+        return []
+    broker = Broker(
+        settings.mqtt_url,
+        settings.mqtt_user,
+        settings.mqtt_password,
+        settings.mqtt_ca,
+        settings.mqtt_certificate,
+        settings.mqtt_key,
+    )
+    if settings.mqtt_password is not None and not (broker.is_secure or broker.is_here):
+        _LOG.warning("the MQTT password goes to %s in clear: use mqtts://", broker.address[0])
+    session = settings.mqtt_session
+    parts: list[Part] = [
+        MqttGateway(
+            broker,
+            settings.mqtt_prefix,
+            session,
+            settings.mqtt_connections,
+            services.pipeline,
+            services.downlink,
+        )
+    ]
+    shown = settings.mqtt_home_meters
+    if shown:
+        meters = None if shown == "all" else frozenset(shown)
+        may_switch = switcher if settings.mqtt_switching else None
+        parts.append(HomeAssistant(services, broker, f"{session}-home", meters, may_switch))
+    return parts
 
 
 class _Housekeeping:

@@ -65,6 +65,21 @@ def _origin(value: str) -> str:
     return value.rstrip("/")
 
 
+def _mqtt_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("must be mqtt://host:port, or mqtts:// for TLS")
+    if parts.username or parts.password:
+        raise ValueError("must hold no name or password: set OHMSTEAD_MQTT_USER and _MQTT_PASSWORD")
+    _ = parts.port  # ValueError if it is none
+    return value.rstrip("/")
+
+
+def _meter_list(value: Any) -> Any:
+    """`all`, or `4,12` in the environment and an array in TOML."""
+    return value if value == "all" else _parts(value)
+
+
 def _database_url(value: str) -> str:
     if not value.startswith(("sqlite:///", "postgresql+psycopg://", "postgresql://")):
         raise ValueError("must start with sqlite:/// or postgresql://")
@@ -81,6 +96,9 @@ def _pin(value: str) -> str:
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
+MqttUrl = Annotated[str, AfterValidator(_mqtt_url)]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", max_length=100)]
+"""Levels of an MQTT topic that holds for every broker: no wildcards, no empty level."""
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Positive = Annotated[int, Field(ge=1, lt=2**31)]
 Pin = Annotated[str, AfterValidator(_pin)]
@@ -129,6 +147,32 @@ class Settings(BaseModel):
     """Older readings are deleted, unless a slot's line refers to them."""
     max_body_bytes: int = Field(1 << 20, ge=1024)
     """Larger requests are refused."""
+
+    mqtt_url: MqttUrl | None = None
+    """MQTT broker with meters behind it (docs/mqtt.md); mqtts:// for TLS."""
+    mqtt_prefix: Topic = "ohmstead"
+    """First levels of all topics: each microgrid at a broker has its own."""
+    mqtt_client_id: Topic | None = None
+    """The session's name at the broker; unless set, `<prefix>-gateway`."""
+    mqtt_connections: int = Field(1, ge=1, le=16)
+    """More than one share what comes: for thousands of meters."""
+    mqtt_user: str | None = Field(None, min_length=1)
+    """Name at the broker, of the gateway."""
+    mqtt_password: str | None = Field(None, min_length=1)
+    """Password of `mqtt_user`."""
+    mqtt_ca: Path | None = None
+    """PEM certificates that vouch for the broker; unset: those of the system."""
+    mqtt_certificate: Path | None = None
+    """PEM certificate of the gateway, where the broker asks for one."""
+    mqtt_key: Path | None = None
+    """PEM key of `mqtt_certificate`."""
+    mqtt_home_meters: Annotated[Literal["all"] | tuple[int, ...], BeforeValidator(_meter_list)] = ()
+    """Meters that Home Assistant finds at the broker, `all` or ids; none by default, as readings
+    are their household's."""
+    mqtt_home_prefix: Topic = "homeassistant"
+    """Home Assistant's discovery prefix."""
+    mqtt_switching: bool = False
+    """Home Assistant may switch relays, with `blynk_authority_key` and as a Blynk write would."""
 
     signer_urls: Annotated[tuple[HttpUrl, ...], BeforeValidator(_parts)] = ()
     """The oracle nodes."""
@@ -232,6 +276,11 @@ class Settings(BaseModel):
         """Where a browser reaches the node."""
         return self.public_rpc_url or self.rpc_url
 
+    @property
+    def mqtt_session(self) -> str:
+        """The gateway's client id at the broker."""
+        return self.mqtt_client_id or f"{self.mqtt_prefix.replace('/', '-')}-gateway"
+
     def explorer_on(self, chain_id: int) -> str | None:
         """The block explorer of a chain, if there is one."""
         return self.explorer_url or _EXPLORERS.get(chain_id)
@@ -257,8 +306,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         text = environment.get(_PREFIX + key.upper())
         if text:  # an empty variable is an unset one, as in `OHMSTEAD_PORT= make run`
             values[key], where[key] = text, "environment"
-    paths = ("charging_tls_certificate", "charging_tls_key")
-    for key in ("home", "frontend_dir", "blynk_authority_key", *paths):
+    pem = (
+        "charging_tls_certificate",
+        "charging_tls_key",
+        "mqtt_ca",
+        "mqtt_certificate",
+        "mqtt_key",
+    )
+    for key in ("home", "frontend_dir", "blynk_authority_key", *pem):
         if isinstance(values.get(key), str):
             values[key] = Path(values[key]).expanduser().resolve()
     values["home_is_set"] = "home" in values
@@ -277,12 +332,42 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             "OHMSTEAD_CHARGING_TLS_CERTIFICATE and OHMSTEAD_CHARGING_TLS_KEY go together, as the "
             "key belongs to the certificate: set both or neither"
         )
+    _check_mqtt(settings)
     if (settings.blynk_auth_token is None) != (settings.blynk_board is None):
         raise ConfigError(
             "OHMSTEAD_BLYNK_AUTH_TOKEN and OHMSTEAD_BLYNK_BOARD go together, as the token opens "
             "that board: set both or neither"
         )
     return settings
+
+
+def _check_mqtt(settings: Settings) -> None:
+    """Keys of the broker that need each other; ConfigError says which."""
+    secure = settings.mqtt_url is not None and settings.mqtt_url.startswith("mqtts:")
+    pem = (settings.mqtt_ca, settings.mqtt_certificate, settings.mqtt_key)
+    if any(pem) and not secure:
+        raise ConfigError(
+            "OHMSTEAD_MQTT_CA, _MQTT_CERTIFICATE and _MQTT_KEY are for TLS: give OHMSTEAD_MQTT_URL "
+            "as mqtts://..., or unset them"
+        )
+    if (settings.mqtt_certificate is None) != (settings.mqtt_key is None):
+        raise ConfigError(
+            "OHMSTEAD_MQTT_CERTIFICATE and OHMSTEAD_MQTT_KEY go together, as the key belongs to "
+            "the certificate: set both or neither"
+        )
+    if settings.mqtt_password is not None and settings.mqtt_user is None:
+        raise ConfigError(
+            "OHMSTEAD_MQTT_PASSWORD is set without OHMSTEAD_MQTT_USER: say whose it is"
+        )
+    if settings.mqtt_home_meters and settings.mqtt_url is None:
+        raise ConfigError(
+            "OHMSTEAD_MQTT_HOME_METERS is set without OHMSTEAD_MQTT_URL: say where the broker is"
+        )
+    if settings.mqtt_switching and settings.blynk_authority_key is None:
+        raise ConfigError(
+            "OHMSTEAD_MQTT_SWITCHING needs OHMSTEAD_BLYNK_AUTHORITY_KEY, a key with the "
+            "authority's role: set it, or leave relays to be shown only"
+        )
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,7 @@ class Demo:
             "neighbourhood", "devices.simulator",
             "--home", str(where.home / "devices"), "--gateway", f"http://127.0.0.1:{where.page_port}",
             "--slot-seconds", str(where.slot_seconds), "--control", str(where.control_port),
-            "--charging", where.charging,
+            "--charging", where.charging, *_broker_options(os.environ),
         )  # fmt: skip
         neighbourhood.start()
         self.children.append(neighbourhood)
@@ -315,6 +315,16 @@ class Demo:
             return answer.json() if answer.ok else None
         except (requests.RequestException, ValueError):
             return None
+
+
+def _broker_options(environment: Mapping[str, str]) -> list[str]:
+    """The broker that the service is told of, for the simulated nodes."""
+    names = {"MQTT_URL": "--mqtt", "MQTT_PREFIX": "--mqtt-prefix", "MQTT_CA": "--mqtt-ca"}
+    if not environment.get("OHMSTEAD_MQTT_URL"):
+        return []
+    given = {option: environment.get(f"OHMSTEAD_{name}") for name, option in names.items()}
+    options = [part for option, value in given.items() if value for part in (option, value)]
+    return [*options, *(["--mqtt-passwords"] if environment.get("OHMSTEAD_MQTT_PASSWORD") else [])]
 
 
 def run() -> int:

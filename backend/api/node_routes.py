@@ -14,6 +14,7 @@ from backend.api.answer import JSON, answer, described
 from backend.api.errors import ApiError
 from backend.api.services import Services
 from backend.ingest.frame import MAX_FRAME_BYTES, Poll, Result
+from backend.ingest.octets import split_octets
 from backend.ingest.pipeline import Outcome
 
 OCTETS = "application/octet-stream"
@@ -157,17 +158,6 @@ def _frames_of_request() -> list[bytes]:
     if len(frames) > MOST_FRAMES:
         message = f"{len(frames)} frames at once, at most {MOST_FRAMES}"
         raise ApiError(413, "too_many_frames", message, "frames")
-    return frames
-
-
-def split_octets(body: bytes) -> list[bytes]:
-    """Frames that are each preceded by their length; one that is cut short comes as it is."""
-    frames: list[bytes] = []
-    at = 0
-    while at < len(body):
-        end = at + 1 + body[at]
-        frames.append(body[at + 1 : end])
-        at = end
     return frames
 
 

@@ -8,11 +8,13 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from devices.simulator.control import Control
 from devices.simulator.memory import DamagedMemory
+from devices.simulator.mqtt_link import MqttBroker
 from devices.simulator.neighbourhood import (
     Neighbourhood,
     NeighbourhoodError,
@@ -59,6 +61,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--near-control", help="control port of the neighbourhood that is our main grid")
     add("--charging", help="URL of the charging service, such as ws://127.0.0.1:9016")
     add("--charging-ca", type=Path, help="PEM certificate that vouches for a wss charging service")
+    add("--mqtt", help="broker of the plan's mqtt nodes, such as mqtt://127.0.0.1:1883")
+    add("--mqtt-prefix", default="ohmstead", help="first levels of its topics (default ohmstead)")
+    add("--mqtt-ca", type=Path, help="PEM certificate that vouches for an mqtts broker")
+    add("--mqtt-passwords", action="store_true",
+        help="nodes log in, with passwords from their keys (docs/mqtt.md)")  # fmt: skip
     add("--control", type=int, help="loopback port to look and interfere")
     return parser.parse_args(arguments)
 
@@ -78,7 +85,19 @@ def settings_of(options: argparse.Namespace) -> Settings:
         near_control=options.near_control,
         charging=options.charging,
         charging_ca=options.charging_ca,
+        mqtt=_broker(options),
     )
+
+
+def _broker(options: argparse.Namespace) -> MqttBroker | None:
+    if options.mqtt is None:
+        return None
+    parts = urlsplit(options.mqtt)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise NeighbourhoodError(
+            f"--mqtt {options.mqtt}: give mqtt://host:port, or mqtts:// for TLS"
+        )
+    return MqttBroker(options.mqtt, options.mqtt_prefix, options.mqtt_ca, options.mqtt_passwords)
 
 
 async def _control(neighbourhood: Neighbourhood, port: int | None) -> web.AppRunner | None:

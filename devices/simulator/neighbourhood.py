@@ -24,6 +24,7 @@ from devices.simulator.element import open_element
 from devices.simulator.links import HttpLink, ImpairedLink, Impairments, Link
 from devices.simulator.memory import Memory
 from devices.simulator.meter import Heartbeat, Meter, Timing
+from devices.simulator.mqtt_link import MqttBroker, MqttLink
 from devices.simulator.profiles import SLOT_MS, load_profiles
 from devices.simulator.serial_link import SerialLink
 from devices.simulator.world import World
@@ -61,6 +62,7 @@ class Settings:
             grid is nobody's in particular.
         charging: URL of the charging service, such as ws://127.0.0.1:9016; None: charge points
             have nobody to ask and serve whoever plugs in.
+        mqtt: broker of the nodes whose transport is mqtt; None: they use HTTP.
         charging_ca: certificate of who vouches for the charging service, where that is wss.
     """
 
@@ -76,6 +78,7 @@ class Settings:
     near_control: str | None = None
     charging: str | None = None
     charging_ca: Path | None = None
+    mqtt: MqttBroker | None = None
 
 
 def read_key(home: Path, node_id: int) -> bytes:
@@ -129,6 +132,7 @@ class Neighbourhood:
         self._session = session
         self._memory = Memory(settings.home / "world.json")
         self._serial: list[SerialLink] = []
+        self._mqtt: list[MqttLink] = []
         self._tie_until = 0.0
         if settings.demonstration:
             self.world.cell = DemonstrationCell()
@@ -144,8 +148,10 @@ class Neighbourhood:
 
     async def run(self) -> None:
         """Runs every node until cancelled, then saves all state."""
-        count, serial = len(self.meters), len(self._serial)
-        _LOG.info("%d nodes run, %d behind a serial line; factor %.0f", count, serial, self.factor)
+        _LOG.info(
+            "%d nodes run, %d behind a serial line and %d behind a broker; factor %.0f",
+            len(self.meters), len(self._serial), len(self._mqtt), self.factor,
+        )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._live())
@@ -161,7 +167,7 @@ class Neighbourhood:
             self.fleet.save()
             for meter in self.meters.values():
                 meter.save()
-            for line in self._serial:
+            for line in (*self._serial, *self._mqtt):
                 line.close()
 
     # ---- building --------------------------------------------------------------------------------
@@ -220,8 +226,12 @@ class Neighbourhood:
         return made
 
     def _link(self, node: plans.Node) -> Link:
-        if node.transport == "http":
-            settings = self.settings
+        settings = self.settings
+        if node.transport == "mqtt" and settings.mqtt is not None:
+            remote = MqttLink(settings.mqtt, node.id, read_key(settings.home, node.id))
+            self._mqtt.append(remote)
+            return remote
+        if node.transport != "serial":
             return HttpLink(self._session, settings.gateway, node.id, settings.answer_s)
         line = SerialLink(self.settings.home / f"node{node.id}.tty")
         self._serial.append(line)

@@ -54,7 +54,8 @@ class Node(_Part):
     kind: Literal["consumer", "prosumer", "der", "battery", "grid", "board", "ev"]
     feeder: int
     max_power_w: Power = 0
-    transport: Literal["http", "serial"] = "http"
+    transport: Literal["http", "serial", "mqtt"] = "http"
+    """`mqtt` where there is a broker, otherwise HTTP."""
     load: Curve | None = None
     pv: Curve | None = None
     contactor: Relay | None = None

@@ -170,6 +170,9 @@ class Hamlet:
             "OHMSTEAD_HOME": str(self.home),
             "OHMSTEAD_PORT": str(self._page_port),
             "OHMSTEAD_SERIAL_PORTS": "",
+            "OHMSTEAD_MQTT_URL": "",  # the broker is the neighbourhood's
+            "OHMSTEAD_MQTT_HOME_METERS": "",
+            "OHMSTEAD_MQTT_SWITCHING": "",
             "OHMSTEAD_SIGNER_URLS": f"http://127.0.0.1:{self._signer_port}",
         }
 

@@ -323,7 +323,7 @@ def test_a_slots_registers_belong_together(home: Path) -> None:
     slot_s = 3
 
     async def scenario() -> None:
-        http = {node.id for node in PLAN.nodes if node.transport == "http"}
+        http = {node.id for node in PLAN.nodes if node.transport != "serial"}
         async with running(home, http, slot_seconds=float(slot_s), reading_s=1.2) as r:
             r.neighbourhood.world.forced_w[12] = 0  # nobody reads its line here
             metering = [n for n in http if PLAN.node(n).kind != "board"]
