@@ -167,7 +167,8 @@ class Neighbourhood:
             self.fleet.save()
             for meter in self.meters.values():
                 meter.save()
-            for line in (*self._serial, *self._mqtt):
+            lines: list[SerialLink | MqttLink] = [*self._serial, *self._mqtt]
+            for line in lines:
                 line.close()
 
     # ---- building --------------------------------------------------------------------------------
