@@ -58,7 +58,7 @@ describe("a price's reasons", () => {
     demand_w: 6_400, renewable_w: 2_100, soc_bp: 7_000, bid_micro_inr_per_kwh: null, average_micro_inr_per_kwh: 6_000_000, cost_micro_inr_per_kwh: 4_000_000,
     alpha_milliwatt: 1, beta_milliwatt_per_inr: 1, gamma_milliwatt_per_inr: 1, net_alpha_milliwatt: 1,
     best_micro_inr_per_kwh: 6_250_000, local_micro_inr_per_kwh: 6_100_000, clamped: false,
-    formed_by: "closed_form", learned: null,
+    formed_by: "closed_form" as const, learned: null,
   };
   const opinion = { signer: "0x1", price_micro_inr_per_kwh: 6_250_000, observed_at: 1, counted: true, terms } as const;
   const round: PriceRound = {
