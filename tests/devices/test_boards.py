@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from wasm_kit import HUB, SECRET, bench, key_of, needs_boards
@@ -32,6 +33,20 @@ def test_the_compiled_codec_reproduces_every_vector() -> None:
     result = json.loads(done.stdout)
     assert result["wrong"] == []
     assert result["checked"] > 250
+
+
+def test_routes_on_micropython_are_the_same_to_the_byte() -> None:
+    image = firmware.build() / "image"
+    command = ["node", str(HERE / "wasm/vectors.mjs"), str(image)]
+    command += [str(HERE.parent / "vectors/frames.json"), "routes.py"]
+    said = [
+        subprocess.run(how, capture_output=True, text=True, check=True).stdout
+        for how in (command, [sys.executable, str(HERE / "wasm/routes.py")])
+    ]
+    found = json.loads(said[0])
+    assert found == json.loads(said[1])
+    assert found["arrived"] == [[7, f"message {i}"] for i in range(5)]
+    assert [node for node, _ in found["told"]] == [7, 4, 2, 1]
 
 
 def test_a_relay_board_is_provisioned_obeys_cuts_off_and_remembers(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-// node vectors.mjs IMAGE VECTORS: runs vectors.py on MicroPython with the compiled firmware.
+// node vectors.mjs IMAGE VECTORS [SCRIPT]: runs vectors.py, or another script, on MicroPython with the compiled firmware.
 import { createCipheriv } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript";
 
-const [image, vectors] = process.argv.slice(2);
+const [image, vectors, script = "vectors.py"] = process.argv.slice(2);
 const mp = await loadMicroPython({ heapsize: 512 * 1024, stdout: (text) => process.stdout.write(`${text}\n`), linebuffer: true });
 const aes = (key, blocks) =>
   createCipheriv("aes-128-ecb", Buffer.from(key, "hex"), null).setAutoPadding(false).update(blocks, "hex", "hex");
@@ -20,7 +20,7 @@ const shim = new URL("../../../devices/simulator/wasm/cryptolib.py", import.meta
 mp.FS.writeFile("/lib/cryptolib.py", readFileSync(shim));
 mp.FS.writeFile("/vectors.json", readFileSync(vectors));
 try {
-  mp.runPython(readFileSync(join(import.meta.dirname, "vectors.py"), "utf8"));
+  mp.runPython(readFileSync(join(import.meta.dirname, script), "utf8"));
 } catch (error) {
   process.stdout.write(`${error.message}\n`);
   process.exitCode = 1;
