@@ -29,6 +29,7 @@ from backend.api.charging_routes import charging_blueprint
 from backend.api.errors import invalid_request, register_errors
 from backend.api.home_assistant import HomeAssistant
 from backend.api.household_routes import household_blueprint
+from backend.api.incentive_routes import incentive_blueprint
 from backend.api.live import Live
 from backend.api.market_routes import market_blueprint
 from backend.api.mesh_routes import mesh_blueprint
@@ -215,6 +216,7 @@ def _wsgi(
     app.register_api(operator_blueprint(services))
     app.register_api(trade_blueprint(services))
     app.register_api(certificate_blueprint(services))
+    app.register_api(incentive_blueprint(services))
     app.register_api(market_blueprint(services))
     app.register_api(charging_blueprint(services))
     app.register_api(v2g_blueprint(services))

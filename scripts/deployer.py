@@ -53,6 +53,8 @@ ORDER = (
     "OracleBond",
     "MeterWitness",
     "RelayCredits",
+    "SustainabilityPolicy",
+    "RenewableIncentive",
 )
 """Names in the deployment file, in the order in which one needs the next."""
 
@@ -227,6 +229,7 @@ class Deployer:
         of, figures, markets = self._address, self.plan.parameters, self.plan.markets
         rate, prices, feed = self.plan.ether_rate, self.plan.prices, self.plan.feed
         carbon, cars, witness = self.plan.carbon, self.plan.vehicles, self.plan.witness
+        policy, incentives = self.plan.policy, self.plan.incentives
         manager = self._address("AccessManager")
         arguments: dict[str, Callable[[], Sequence[Any]]] = {
             "AccessManager": lambda: [self.account.address],
@@ -331,6 +334,18 @@ class Deployer:
             "RelayCredits": lambda: [
                 manager, of("GridToken"), of("OracleQuorum"), of("MeterRegistry"),
                 self.holders.operator, figures.relay_fee_micro_inr,
+            ],
+            "SustainabilityPolicy": lambda: [
+                manager, of("OracleQuorum"), policy.epoch_seconds,
+                (policy.lowest, policy.highest, policy.max_step), policy.start,
+            ],
+            "RenewableIncentive": lambda: [
+                manager, of("GridToken"), of("MeterLedger"), of("MeterRegistry"),
+                of("SustainabilityPolicy"),
+                (
+                    incentives.max_request_micro_inr, incentives.decision_seconds,
+                    incentives.claim_seconds, incentives.epoch_share_bps,
+                ),
             ],
             "RealTimePool": lambda: [
                 manager, of("MeterRegistry"), of("MeterLedger"), of("ClearingHouse"),

@@ -221,6 +221,50 @@ class Witness(_Strict):
         return self
 
 
+Ppm = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Policy(_Strict):
+    """Where the sustainability policy starts, and how far and fast it may move; millionths.
+
+    The lists are in the contract's order: multiplier, kappa and cap of the equity boost, w1..w4.
+    """
+
+    epoch_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 86_400
+    start: tuple[Ppm, Ppm, Ppm, Ppm, Ppm, Ppm, Ppm] = (
+        1_000_000, 500_000, 300_000, 300_000, 300_000, 300_000, 100_000,
+    )  # fmt: skip
+    lowest: tuple[Ppm, Ppm, Ppm, Ppm, Ppm, Ppm, Ppm] = (
+        500_000, 100_000, 100_000, 50_000, 50_000, 50_000, 50_000,
+    )  # fmt: skip
+    highest: tuple[Ppm, Ppm, Ppm, Ppm, Ppm, Ppm, Ppm] = (
+        1_500_000, 1_000_000, 500_000, 700_000, 700_000, 700_000, 700_000,
+    )  # fmt: skip
+    max_step: tuple[Ppm, Ppm, Ppm, Ppm, Ppm, Ppm, Ppm] = (
+        20_000, 20_000, 20_000, 10_000, 10_000, 10_000, 10_000,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        rows = zip(self.lowest, self.start, self.highest, self.max_step, strict=True)
+        for index, (low, start, high, step) in enumerate(rows):
+            if not low <= start <= high:
+                raise ValueError(f"entry {index}: must be lowest <= start <= highest")
+            if step == 0:
+                raise ValueError(f"max_step, entry {index}: 0 would never move")
+        return self
+
+
+class Incentives(_Strict):
+    """What projects are held to."""
+
+    max_request_micro_inr: Annotated[int, Field(gt=0, lt=2**96)] = 50_000_000_000
+    decision_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 30 * 86_400
+    claim_seconds: Annotated[int, Field(gt=0, lt=2**32)] = 90 * 86_400
+    epoch_share_bps: Annotated[int, Field(gt=0, le=10_000)] = 2_000
+    """Most of the pool that is granted in one policy epoch."""
+
+
 class Parameters(_Strict):
     """Figures that the contracts start with; the operator and the admin can change most later."""
 
@@ -283,6 +327,8 @@ class Plan(_Strict):
     carbon: Carbon = Carbon()
     vehicles: Vehicles = Vehicles()
     witness: Witness = Witness()
+    policy: Policy = Policy()
+    incentives: Incentives = Incentives()
     stablecoin: Stablecoin | None = None
 
     @model_validator(mode="after")
@@ -377,6 +423,8 @@ def local_plan(
             unbonding_seconds=80 * slot_seconds,
             bond_wei=10**18,
         ),
+        # Who watches a demo sees the policy move.
+        policy=Policy(epoch_seconds=8 * slot_seconds),
         # Orders until two slots before the slot begins: a newcomer sees one cleared and settled.
         markets=Markets(
             gate_seconds=2 * slot_seconds, horizon_seconds=40 * slot_seconds, report_seconds=60

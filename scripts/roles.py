@@ -122,6 +122,13 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "pause": Role.PAUSER,
         "unpause": Role.PAUSER,
     },
+    "SustainabilityPolicy": {"setLimits": Role.ADMIN},
+    "RenewableIncentive": {
+        "verifyProject": Role.CERTIFIER,
+        "refuseProject": Role.CERTIFIER,
+        "withdrawBudget": Role.ADMIN,
+        "setSettings": Role.ADMIN,
+    },
     "RealTimePool": {"setGridPrices": Role.OPERATOR, "setDayAhead": Role.ADMIN},
     "EvRegistry": {"setChargePoint": Role.OPERATOR, "setLimits": Role.OPERATOR},
     "IncentiveRates": {"setSettings": Role.OPERATOR},
@@ -156,8 +163,8 @@ CONTRACT_ROLES: Mapping[Role, tuple[str, ...]] = {
 
 ADMIN_DELAY_SECONDS = 2 * 24 * 3600
 """How long ahead ADMIN announces what it does (setSigners, setInventory, setAdvanceLimit,
-setPriceSource, setBounds, and every change of roles), so that all can see it coming and leave
-first. Zero on a local chain."""
+setPriceSource, setBounds, setLimits, withdrawBudget, and every change of roles), so that all can
+see it coming and leave first. Zero on a local chain."""
 
 
 class RoleError(ValueError):

@@ -16,6 +16,11 @@ from backend.chain.certificates import (
     RenewableCertificateClient,
 )
 from backend.chain.contracts import Call, Contract, ContractSet
+from backend.chain.incentives import (
+    IncentiveClients,
+    RenewableIncentiveClient,
+    SustainabilityPolicyClient,
+)
 from backend.chain.market_clients import (
     ClearingHouseClient,
     DayAheadClient,
@@ -443,6 +448,12 @@ class Clients:
         self.mesh: RelayCreditsClient | None = None
         if "RelayCredits" in contracts.deployment.contracts:
             self.mesh = RelayCreditsClient(contracts["RelayCredits"])
+        self.incentives: IncentiveClients | None = None
+        if "RenewableIncentive" in contracts.deployment.contracts:
+            self.incentives = IncentiveClients(
+                RenewableIncentiveClient(contracts["RenewableIncentive"]),
+                SustainabilityPolicyClient(contracts["SustainabilityPolicy"]),
+            )
         self.desk = CoinDeskClient(contracts["PowerCoinDesk"])
         self.token = GridTokenClient(contracts["GridToken"])
         self.access = AccessClient(contracts["AccessManager"])

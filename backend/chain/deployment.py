@@ -31,6 +31,8 @@ CONTRACT_NAMES = (
     "ElementRegistry",
     "OracleBond",
     "MeterWitness",
+    "SustainabilityPolicy",
+    "RenewableIncentive",
 )
 """Contracts that a deployment must have. A Stablecoin is optional."""
 

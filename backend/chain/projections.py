@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from backend.chain.certificate_projections import certificate_projections
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
+from backend.chain.incentive_projections import incentive_projections
 from backend.chain.market_projections import market_projections
 from backend.chain.mesh_projections import mesh_projections
 from backend.chain.types import ZERO_ADDRESS, BillingMode, Reason
@@ -22,6 +23,7 @@ projections.include(market_projections)
 projections.include(certificate_projections)
 projections.include(v2g_projections)
 projections.include(mesh_projections)
+projections.include(incentive_projections)
 
 _AT_ONCE = (BillingMode.COMMUNITY, BillingMode.ON_REQUEST)  # set by the operator, while unheld
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from coincurve import PublicKey
 from eth_abi.abi import encode
@@ -16,6 +16,7 @@ from backend.chain.mesh import receipt_fields
 from backend.chain.types import Commitment
 from backend.chain.v2g import Plug
 from backend.mesh.judging import Receipt
+from backend.sustainability import EpochMetrics, Parameters
 
 _DOMAIN = keccak(
     text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -44,6 +45,20 @@ _RECEIPT_FIELDS = (
 )
 _RECEIPT = keccak(text=_RECEIPT_FIELDS)
 _RECEIPTS = keccak(text="Receipts(Receipt[] receipts,uint64 epoch)" + _RECEIPT_FIELDS)
+_METRICS_TYPE = (
+    "Metrics(uint48 fromSlot,uint48 toSlot,uint32 ciMgPerKwh,uint32 rurPpm,uint32 parPpm,"
+    "uint32 jainPpm,uint32 meanAccessWh)"
+)
+_PARAMETERS_TYPE = (
+    "Parameters(uint32 multiplierPpm,uint32 equityKappaPpm,uint32 equityCapPpm,"
+    "uint32 rurWeightPpm,uint32 ciWeightPpm,uint32 parWeightPpm,uint32 npvWeightPpm)"
+)
+_METRICS, _PARAMETERS = keccak(text=_METRICS_TYPE), keccak(text=_PARAMETERS_TYPE)
+_POLICY_UPDATE = keccak(
+    text="PolicyUpdate(uint64 policyEpoch,Metrics metrics,Parameters target,uint64 epoch)"
+    + _METRICS_TYPE
+    + _PARAMETERS_TYPE
+)
 _REQUEST = b"\x19Ohmstead oracle request:\n"
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -152,6 +167,18 @@ def _receipt_hash(receipt: Receipt) -> bytes:
     types += ["bytes16", "bytes16", "bytes16", "bytes16", "bytes32"]
     *fields, route = receipt_fields(receipt)
     return keccak(encode(types, [_RECEIPT, *fields, keccak(route)]))
+
+
+def policy_digest(
+    domain: SigningDomain, policy_epoch: int, metrics: EpochMetrics, target: Parameters, epoch: int
+) -> bytes:
+    """What is signed about a policy epoch, in the policy's domain."""
+    parts = [
+        keccak(encode(["bytes32", *["uint256"] * 7], [typehash, *astuple(struct)]))
+        for typehash, struct in ((_METRICS, metrics), (_PARAMETERS, target))
+    ]
+    types = ["bytes32", "uint64", "bytes32", "bytes32", "uint64"]
+    return domain.digest(keccak(encode(types, [_POLICY_UPDATE, policy_epoch, *parts, epoch])))
 
 
 def request_digest(path: str, body: bytes) -> bytes:

@@ -16,6 +16,7 @@ _CONTRACTS = {
     "carbon": "CarbonIntensity",
     "v2g": "V2GExchange",
     "mesh": "RelayCredits",
+    "policy": "SustainabilityPolicy",
 }
 
 
@@ -29,6 +30,7 @@ class SigningDomains:
     carbon: SigningDomain | None = None
     v2g: SigningDomain | None = None
     mesh: SigningDomain | None = None
+    policy: SigningDomain | None = None
 
 
 def read_domains(rpc: RpcClient, contracts: ContractSet) -> SigningDomains:

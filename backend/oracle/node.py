@@ -23,6 +23,7 @@ from backend.oracle.digests import (
     battery_digest,
     carbon_digest,
     plug_digest,
+    policy_digest,
     receipts_digest,
     request_digest,
     sign,
@@ -33,10 +34,11 @@ from backend.oracle.digests import (
 from backend.oracle.domains import SigningDomains, read_domains
 from backend.oracle.facts import ChainFacts
 from backend.oracle.mesh_evidence import proven
+from backend.oracle.policy_epoch import epoch_metrics, read_epoch
 from backend.oracle.price_view import PriceView
-from backend.oracle.proposal import SlotProposal
+from backend.oracle.proposal import PolicyProposal, SlotProposal
 from backend.oracle.signed_state import SignedState
-from backend.sustainability import CarbonTable
+from backend.sustainability import CarbonTable, target
 
 log = logging.getLogger(__name__)
 
@@ -222,6 +224,29 @@ class OracleNode:
         except (FrameError, ReceiptError) as error:
             raise Refusal("unproven_receipt", str(error)) from None
         return sign(self._account, receipts_digest(domain, receipts, self._epoch()))
+
+    def sign_policy(self, proposal: PolicyProposal) -> bytes:
+        """A signature of a policy epoch's update, if its own books come to the same.
+
+        Raises:
+            Refusal: the epoch is not committed, its leaves are others, or it comes to something
+                else.
+            NodeUnreachableError, RpcError: the chain cannot be asked.
+        """
+        clients, domain = self._chain.clients.incentives, self._read_domains().policy
+        if clients is None or domain is None:
+            raise Refusal("no_policy", "the deployment has no SustainabilityPolicy contract")
+        views = self._chain.views
+        epoch_seconds = views.ask(clients.policy.epoch_seconds(), max_age_s=600.0)
+        found = read_epoch(self._chain, proposal.policy_epoch, epoch_seconds)
+        metrics = epoch_metrics(self._chain, found, proposal.first, proposal.last)
+        if metrics != proposal.metrics:
+            raise Refusal("other_metrics", f"the epoch comes to {metrics}")
+        wanted = target(metrics, views.ask(clients.policy.parameters(), max_age_s=0.0))
+        if wanted != proposal.target:
+            raise Refusal("other_target", f"the parameters should go to {wanted}")
+        digest = policy_digest(domain, proposal.policy_epoch, metrics, wanted, self._epoch())
+        return sign(self._account, digest)
 
     # ---- parts ---------------------------------------------------------------------------------
 

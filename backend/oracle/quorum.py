@@ -18,9 +18,11 @@ from eth_account.signers.local import LocalAccount
 from backend.chain.types import Quorum
 from backend.chain.v2g import Plug
 from backend.oracle.digests import BatteryReport, request_digest, sign, signer_of
-from backend.oracle.proposal import SlotProposal
+from backend.oracle.proposal import PolicyProposal, SlotProposal
 
 log = logging.getLogger(__name__)
+
+_BINARY = frozenset({"/v1/slots", "/v1/policy"})
 
 
 class NodeRefusedError(Exception):
@@ -136,6 +138,11 @@ class QuorumClient:
         sessions = [[frame.hex() for frame in frames.values()] for frames in evidence]
         body = json.dumps({"sessions": sessions}).encode()
         return self._collect("/v1/receipts", body, digest, quorum, self._slot_timeout_s)
+
+    def sign_policy(self, proposal: PolicyProposal, digest: bytes, quorum: Quorum) -> list[bytes]:
+        """Enough signatures of a policy epoch's update; as `sign_slot`."""
+        body = proposal.to_bytes()
+        return self._collect("/v1/policy", body, digest, quorum, self._slot_timeout_s)
 
     def last_registers(self, slot: int) -> dict[int, bytes]:
         """What a node that signed `slot` or later signed of each meter last: for an empty store.
@@ -266,7 +273,7 @@ class QuorumClient:
         return QuorumError(message, refusals, impossible=impossible)
 
     def _ask(self, url: str, path: str, body: bytes, header: str, timeout_s: float) -> bytes:
-        kind = "application/json" if path != "/v1/slots" else "application/octet-stream"
+        kind = "application/json" if path not in _BINARY else "application/octet-stream"
         response = self._session().post(
             url + path,
             data=body,

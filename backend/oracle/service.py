@@ -26,6 +26,7 @@ from backend.oracle.closer import SlotCloser
 from backend.oracle.dispatch import RelayDispatcher
 from backend.oracle.due import SweepThread
 from backend.oracle.effects import effect_checks
+from backend.oracle.incentives import IncentiveKeeper
 from backend.oracle.markets import MarketUpkeep
 from backend.oracle.mesh import MAX_AGE_S, MeshKeeper
 from backend.oracle.prices import PriceCollector
@@ -189,6 +190,7 @@ class OracleService:
             wake_sender=wake_sender,
         )
         self.mesh = MeshKeeper(store, chain, self.quorum, keyring.get, wake_sender=wake_sender)
+        self.incentives = IncentiveKeeper(store, chain, self.quorum, wake_sender=wake_sender)
         self._upkeep_thread = SweepThread(
             self._sweep, every_s=min(60.0, float(chain.deployment.slot_seconds))
         )
@@ -387,7 +389,8 @@ class OracleService:
         self.dispatcher.wake()
 
     def _sweep(self) -> int:
-        keepers = (self.upkeep, self.trades, self.certificates, self.witness, self.mesh)
+        greens = (self.certificates, self.incentives)
+        keepers = (self.upkeep, self.trades, *greens, self.witness, self.mesh)
         return sum(keeper.sweep() for keeper in keepers)
 
     def _on_slot_committed(self, _sender: object, **_: object) -> None:

@@ -6,6 +6,7 @@
     POST /v1/plugs      {"ev", "charge_point", "soc_bps", "slot"} -> the same
     POST /v1/charges    {"session", "slot", "soc_bps"} -> the same
     POST /v1/receipts   {"sessions": [["<frame hex>", ...], ...]}: mesh sessions -> the same
+    POST /v1/policy     a PolicyProposal (application/octet-stream) -> the same
     POST /v1/leaves     {"latest_slot", "registers": {"<meter>": "<hex>"}}: what it signed last
     POST /v1/price/rounds   {"after": <round>}: its prices and the decisions it knows, newer ones
     POST /v1/price/messages [<message>, ...] of other price nodes (price_messages.py), each signed
@@ -54,7 +55,7 @@ from backend.oracle.price_messages import MessageError
 from backend.oracle.price_node import PriceNode, PriceSettings
 from backend.oracle.price_transport import PATH, SIGNER_HEADER
 from backend.oracle.price_view import PriceView
-from backend.oracle.proposal import ProposalError, SlotProposal
+from backend.oracle.proposal import PolicyProposal, ProposalError, SlotProposal
 from backend.oracle.signed_state import SignedState
 from backend.pricing.learned_opinion import JudgedAgent, LearnedPolicy
 
@@ -111,6 +112,12 @@ def create_signer_app(node: OracleNode, price: PriceNode | None = None) -> Flask
         body = request.get_data()
         node.authorise("/v1/receipts", body, _signature_header())
         return _signed(node, node.sign_receipts(parse_receipts_request(body)))
+
+    @app.post("/v1/policy")
+    def policy() -> Response:
+        body = request.get_data()
+        node.authorise("/v1/policy", body, _signature_header())
+        return _signed(node, node.sign_policy(PolicyProposal.from_bytes(body)))
 
     @app.post("/v1/leaves")
     def leaves() -> Response:

@@ -206,6 +206,19 @@ def committed_after(connection: sa.Connection, slot: int, limit: int = 16) -> li
     return list(connection.execute(statement.order_by(slots.c.slot).limit(limit)).scalars())
 
 
+def committed_between(
+    connection: sa.Connection, first: int, last: int, limit: int
+) -> list[Slot]:
+    """Slots on chain from `first` to `last`, oldest first, `limit` of them at most."""
+    statement = (
+        slots.select()
+        .where(slots.c.state == SlotState.COMMITTED.value, slots.c.slot.between(first, last))
+        .order_by(slots.c.slot)
+        .limit(limit)
+    )
+    return [_slot(row) for row in connection.execute(statement)]
+
+
 def count_committed(connection: sa.Connection, after: int = 0) -> int:
     """How many slots newer than `after` are on chain."""
     statement = sa.select(sa.func.count()).where(

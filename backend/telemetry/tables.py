@@ -467,6 +467,30 @@ certificates = sa.Table(
 )
 """Renewable certificates. Those of a withdrawn lot are void unless retired."""
 
+incentive_projects = sa.Table(
+    "incentive_projects",
+    metadata,
+    sa.Column("project_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("meter_id", sa.BigInteger, nullable=False),
+    sa.Column("submitter", sa.String, nullable=False, index=True),
+    sa.Column("kind", sa.Integer, nullable=False),  # chain ProjectKind
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("requested_micro_inr", sa.BigInteger, nullable=False),
+    sa.Column("granted_micro_inr", sa.BigInteger),
+    sa.Column("multiplier_ppm", sa.BigInteger),
+    sa.Column("boost_ppm", sa.BigInteger),
+    sa.Column("shortfall_ppm", sa.BigInteger, nullable=False),
+    sa.Column("evidence_hash", sa.String, nullable=False),
+    sa.Column("evidence_uri", sa.String, nullable=False),
+    sa.Column("certifier", sa.String),
+    sa.Column("reason", sa.String),
+    sa.Column("submitted_at", sa.BigInteger, nullable=False),
+    sa.Column("deadline", sa.BigInteger, nullable=False),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
+    sa.Column("tx_hash", sa.String, nullable=False),  # of the last change of state
+)
+"""Projects that households ask incentives for, and what became of them."""
+
 access_log = sa.Table(
     "access_log",
     metadata,

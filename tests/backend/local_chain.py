@@ -57,6 +57,8 @@ NAMES = (
     "OracleBond",
     "MeterWitness",
     "RelayCredits",
+    "SustainabilityPolicy",
+    "RenewableIncentive",
 )
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
@@ -255,6 +257,12 @@ FIGURES: Mapping[str, Any] = {
     "figures": (600, 60, 60, 5, 10**16),
     "feeMicroInr": 100,
     "firstCommunity": development_account(OPERATOR).address,
+    "secondsPerEpoch": 60,
+    "stepLimits": (
+        (500_000, 0, 0, 0, 0, 0, 0), (1_500_000, *[1_000_000] * 6), (20_000,) * 7,
+    ),
+    "start": (1_000_000, 500_000, 300_000, 300_000, 300_000, 300_000, 100_000),
+    "projectSettings": (50_000_000_000, 86_400, 7 * 86_400, 5_000),
 }  # fmt: skip
 """Constructor arguments by name."""
 

@@ -170,6 +170,8 @@ NAMES = {
     "bond": "OracleBond",
     "witness": "MeterWitness",
     "credits": "RelayCredits",
+    "policy": "SustainabilityPolicy",
+    "incentive": "RenewableIncentive",
 }
 
 
