@@ -29,6 +29,8 @@ const CONTRACTS = [
   "ElementRegistry",
   "OracleBond",
   "MeterWitness",
+  "RenewableIncentive",
+  "SustainabilityPolicy",
   "RealTimePool",
   "SurplusAuction",
   "Interconnection",

@@ -4,41 +4,35 @@ relayer that reports and ends, and what the API tells of it."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from api_world import World
+from books import Books
 from local_chain import (
     CERTIFIER,
     OPERATOR,
     RELAYER,
     RESIDENT,
     STRANGER,
-    Anvil,
     development_account,
     send,
 )
-from oracle_kit import CARBON, Device, Oracle, SetClock, serve
-from test_settlement import Books
+from oracle_kit import CARBON, Oracle, serve
 
 from backend.api.errors import ApiError
 from backend.api.incentive_reader import IncentiveReader
-from backend.api.incentive_schemas import AccessClaim
 from backend.api.slot_reader import ProofReader
-from backend.chain.context import ChainContext
 from backend.chain.contracts import Contract
 from backend.chain.incentive_projections import incentive_projections
 from backend.oracle.attestation import Refusal
 from backend.oracle.certificates import CertificateKeeper
-from backend.oracle.closer import SlotCloser
 from backend.oracle.incentives import IncentiveKeeper
 from backend.oracle.policy_epoch import epoch_metrics, read_epoch
 from backend.oracle.proposal import PolicyProposal, ProposalError
 from backend.oracle.quorum import QuorumClient
 from backend.sustainability import Parameters, target
 from backend.telemetry.incentives import ProjectState
-from backend.telemetry.store import Store
 
 pytest_plugins = ["oracle_fixtures", "api_world"]
 
@@ -117,17 +111,7 @@ class Town:
 
 
 @pytest.fixture
-def town(
-    store: Store,
-    chain: ChainContext,
-    anvil: Anvil,
-    closer: SlotCloser,
-    community: Mapping[int, Device],
-    slot_clock: SetClock,
-    oracle: Oracle,
-) -> Town:
-    books = Books(store, chain, anvil, closer, community, slot_clock)
-    books.follower.catch_up()
+def town(books: Books, oracle: Oracle) -> Town:
     made = Town(books, oracle)
     books.hold(HOUSE, RESIDENT)
     books.hold(ROOF, STRANGER)

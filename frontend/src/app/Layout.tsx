@@ -20,6 +20,7 @@ const PAGES: { to: string; label: string; icon: IconName }[] = [
   { to: "/market", label: "Market", icon: "scales" },
   { to: "/certificates", label: "Certificates", icon: "sun" },
   { to: "/ev", label: "Cars", icon: "car" },
+  { to: "/incentives", label: "Incentives", icon: "coins" },
   { to: "/authority", label: "Authority", icon: "list" },
   { to: "/operator", label: "Operator", icon: "sliders" },
   { to: "/audit", label: "Audit", icon: "shield" },

@@ -9,6 +9,7 @@ const ResidentPage = lazy(async () => ({ default: (await import("../pages/reside
 const MarketPage = lazy(async () => ({ default: (await import("../pages/market/MarketPage")).MarketPage }));
 const CertificatesPage = lazy(async () => ({ default: (await import("../pages/certificates/CertificatesPage")).CertificatesPage }));
 const EvPage = lazy(async () => ({ default: (await import("../pages/ev/EvPage")).EvPage }));
+const IncentivesPage = lazy(async () => ({ default: (await import("../pages/incentives/IncentivesPage")).IncentivesPage }));
 const AuthorityPage = lazy(async () => ({ default: (await import("../pages/authority/AuthorityPage")).AuthorityPage }));
 const OperatorPage = lazy(async () => ({ default: (await import("../pages/operator/OperatorPage")).OperatorPage }));
 const AuditPage = lazy(async () => ({ default: (await import("../pages/audit/AuditPage")).AuditPage }));
@@ -22,6 +23,7 @@ export function Pages() {
         <Route path="market/*" element={<MarketPage />} />
         <Route path="certificates/*" element={<CertificatesPage />} />
         <Route path="ev/*" element={<EvPage />} />
+        <Route path="incentives/*" element={<IncentivesPage />} />
         <Route path="authority" element={<AuthorityPage />} />
         <Route path="operator" element={<OperatorPage />} />
         <Route path="audit/:slot?" element={<AuditPage />} />

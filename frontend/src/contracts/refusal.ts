@@ -17,6 +17,7 @@ import { marketSentences } from "./sentences/market";
 import { marketsSentences } from "./sentences/markets";
 import { auctionSentences } from "./sentences/auction";
 import { certificateSentences } from "./sentences/certificates";
+import { incentiveSentences } from "./sentences/incentives";
 import { interconnectionSentences } from "./sentences/interconnection";
 import { meteringSentences } from "./sentences/metering";
 import { prioritySentences } from "./sentences/priority";
@@ -30,6 +31,7 @@ const SENTENCES: Record<string, ((...args: never[]) => string) | undefined> = {
   ...auctionSentences,
   ...interconnectionSentences,
   ...certificateSentences,
+  ...incentiveSentences,
   ...meteringSentences,
   ...prioritySentences,
   ...vehicleSentences,

@@ -12,6 +12,7 @@ import { Moment } from "../../ui/Moment";
 import { ShortHash } from "../../ui/ShortHash";
 import { formatEnergy } from "../../units/energy";
 import { RoleNotice } from "../../wallet/RoleNotice";
+import { ProjectInbox } from "../incentives/ProjectInbox";
 import { LOT_STATES, MAX_TEXT, periodWords, SOURCE_WORDS, TECHNOLOGY_WORDS, textBytes } from "./words";
 
 const SHOWN: { state: LotState; title: string; empty: string }[] = [
@@ -25,6 +26,7 @@ export function CertifierTab() {
     <div className="stack">
       <RoleNotice role="certifier" />
       {SHOWN.map((one) => <Lots key={one.state} {...one} />)}
+      <ProjectInbox />
     </div>
   );
 }

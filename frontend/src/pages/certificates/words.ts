@@ -75,8 +75,8 @@ export function claimArgument(claim: Claim) {
   };
 }
 
-const leafOf = ({ leaf }: LeafProof) => ({ meter: leaf.meter, registers: BigInt(leaf.packed), salt: leaf.salt });
-const siblingsOf = ({ siblings }: LeafProof) => siblings.map(({ hash, lo, hi }) => [hash, lo, hi] as [Hex, Hex, Hex]);
+export const leafOf = ({ leaf }: LeafProof) => ({ meter: leaf.meter, registers: BigInt(leaf.packed), salt: leaf.salt });
+export const siblingsOf = ({ siblings }: LeafProof) => siblings.map(({ hash, lo, hi }) => [hash, lo, hi] as [Hex, Hex, Hex]);
 
 /** Hash of what the certifier is shown: the file's bytes, else the reference's text. */
 export function evidenceHash(file: Uint8Array | null, reference: string): Hex | null {
