@@ -25,8 +25,10 @@ from backend.chain.types import BillingMode
 from backend.chain.views import ChainViews
 from backend.config import Settings, load_settings
 from backend.oracle.registers import unpack_registers
+from scripts import development
 from scripts.auction_players import AuctionPlayers
 from scripts.market_robot import NetHistory, limits_of, orders_for
+from scripts.project_robot import ProjectRobot
 from scripts.provisioning import household_account, households
 from scripts.transactions import TransactionError, Wallet
 from scripts.vehicles import Drivers
@@ -34,6 +36,8 @@ from scripts.vehicles import Drivers
 log = logging.getLogger(__name__)
 
 FORGETFUL_METER = 9
+PROJECT_METER = 8
+"""Whose household asks for the demo's first incentive."""
 _BUY_BELOW_WH = 500
 _AHEAD_WH = 3_000
 _SELL_ABOVE_WH = 6_000
@@ -94,6 +98,9 @@ class Residents:
         self._auction = AuctionPlayers(
             self._views, self._contracts, self._clients, self.slot_seconds, self._approve
         )
+        self._projects = ProjectRobot(
+            self._contracts, self._views, self._clients, PROJECT_METER, self._who
+        )
 
     def act(self) -> None:
         """Lets each household do what it wants; one that cannot says why in the log."""
@@ -108,6 +115,10 @@ class Residents:
                 self._at_the_auction(meter)
             except (TransactionError, ContractError, RpcError) as error:
                 log.warning("household %d: %s", meter, error)
+        try:
+            self._projects.act()
+        except (TransactionError, ContractError, RpcError) as error:
+            log.warning("incentives: %s", error)
 
     def _at_the_auction(self, meter: int) -> None:
         account = Account.from_key(household_account(meter).private_key)
@@ -199,6 +210,14 @@ class Residents:
         approved: Call[bool] = token.call("isApprovedForAll", wallet.address, address)
         if not self._views.ask(approved):
             wallet.send(token.call("setApprovalForAll", address, True))
+
+    def _who(self, role: str) -> Wallet:
+        """The demo's person in a role of the first incentive."""
+        if role == "household":
+            return self._wallet(PROJECT_METER)
+        index = {"operator": development.OPERATOR, "certifier": development.CERTIFIER}[role]
+        account = Account.from_key(development.account(index).private_key)
+        return Wallet(self._rpc, self._chain_id, self._contracts, account)
 
     def _wallet(self, meter: int) -> Wallet:
         account = Account.from_key(household_account(meter).private_key)

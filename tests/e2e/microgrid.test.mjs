@@ -5,6 +5,7 @@ import { after, before, describe } from "node:test";
 import { launch } from "./browser.mjs";
 import { startMicrogrid, until } from "./microgrid.mjs";
 import { certificates } from "./scenarios/certificates.mjs";
+import { incentives } from "./scenarios/incentives.mjs";
 import { market } from "./scenarios/market.mjs";
 import { publicPages } from "./scenarios/public.mjs";
 import { resident } from "./scenarios/resident.mjs";
@@ -31,4 +32,5 @@ describe("a running microgrid", () => {
   describe("supply on request and shedding", () => shedding(world));
   describe("neighbours who trade", () => market(world));
   describe("certificates", () => certificates(world));
+  describe("incentives", () => incentives(world));
 });

@@ -1,5 +1,7 @@
 /** Incentives in words, and what the contract takes. */
 
+import type { Hex } from "viem";
+
 import type { AccessClaim, Overview, Parameters, PolicyUpdate, ProjectState, Pull } from "../../api/incentives";
 import type { BadgeTone } from "../../ui/Badge";
 import { leafOf, siblingsOf } from "../certificates/words";
@@ -94,7 +96,7 @@ export const PARAMETER_WORDS: Record<keyof Parameters, string> = {
   npv_weight_ppm: "Weight of value (w4)",
 };
 
-const NO_LEAF = { meter: 0, registers: 0n, salt: `0x${"00".repeat(32)}` };
+const NO_LEAF: { meter: number; registers: bigint; salt: Hex } = { meter: 0, registers: 0n, salt: `0x${"00".repeat(32)}` };
 
 /** The Access that RenewableIncentive.submitProject takes; without a claim no boost is asked for. */
 export function accessArgument(claim: AccessClaim | null) {
