@@ -22,6 +22,7 @@ from oracle_kit import CARBON, Oracle, serve
 
 from backend.api.errors import ApiError
 from backend.api.incentive_reader import IncentiveReader
+from backend.api.incentive_schemas import AccessClaim
 from backend.api.slot_reader import ProofReader
 from backend.chain.contracts import Contract
 from backend.chain.incentive_projections import incentive_projections
