@@ -32,7 +32,6 @@ from backend.ingest.frame import (
     Poll,
     ResetCause,
 )
-from backend.ingest.octets import split_octets
 from backend.oracle.registers import EntityKind, Flows, Registers
 from backend.oracle.sum_tree import Leaf, Node, Proof, SumTree, verify
 from backend.telemetry import slots
