@@ -1,18 +1,20 @@
 """The neighbourhood's control port: what is true in it, and hands to change it. Loopback only.
 
-GET /state. POST /load, /battery, /time, /grid, /tie, /link, /clock, /tamper with a JSON object; the
-models below say what each takes.
+GET /state. POST /load, /battery, /time, /grid, /tie, /link, /clock, /tamper, /car, /charger with a
+JSON object; the models below say what each takes.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from devices.simulator.charging.garage import Car
 from devices.simulator.meter import Meter
 from devices.simulator.neighbourhood import Neighbourhood
 
@@ -83,11 +85,30 @@ class Tamper(_Order):
     node: int
 
 
+class CarMoves(_Order):
+    """A car comes now and stays for so many simulated minutes (null: as long as it likes to), or
+    leaves now. `soc_bp`: what its battery then holds."""
+
+    name: str
+    here: bool
+    minutes: Annotated[int, Field(gt=0, le=10_080)] | None = None
+    soc_bp: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+
+class ChargerLine(_Order):
+    """The line of a charge point to the charging service."""
+
+    name: str
+    down: bool
+
+
 class _RefusedError(ValueError):
     """`args`: field, message."""
 
 
 _Model = TypeVar("_Model", bound=_Order)
+_Said = dict[str, object] | None
+_Act = Callable[[_Model], _Said | Awaitable[_Said]]
 
 
 class Control:
@@ -112,6 +133,8 @@ class Control:
         _accept(app, "/link", LinkFaults, self._link)
         _accept(app, "/clock", Clock, self._clock)
         _accept(app, "/tamper", Tamper, self._tamper)
+        _accept(app, "/car", CarMoves, self._car)
+        _accept(app, "/charger", ChargerLine, self._charger)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -131,6 +154,15 @@ class Control:
             "soc_bp": world.soc_bp,
             "grid_present": world.grid_present,
             "dark": world.dark,
+            "cars": {car.plan.name: _car_state(car) for car in self._n.fleet.garage.cars},
+            "chargers": {
+                name: {
+                    "connected": charger.connected,
+                    "power_w": charger.station.power_w,
+                    "mode": charger.station.mode,
+                }
+                for name, charger in self._n.fleet.chargers.items()
+            },
             "nodes": {str(node_id): self._node(meter) for node_id, meter in self._n.meters.items()},
         }
 
@@ -235,22 +267,55 @@ class Control:
     def _clock(self, order: Clock) -> None:
         self._meter(order.node).firmware.clock_offset_ms = order.offset_s * 1000
 
+    def _car(self, order: CarMoves) -> None:
+        garage, world = self._n.fleet.garage, self._n.world
+        car = next((car for car in garage.cars if car.plan.name == order.name), None)
+        if car is None:
+            names = ", ".join(car.plan.name for car in garage.cars) or "none runs here"
+            raise _RefusedError("name", f"there is no {order.name}: {names}")
+        if order.here == (car.charger is not None):
+            raise _RefusedError("here", f"{order.name} is {'' if order.here else 'not '}here")
+        if not order.here:
+            garage.leave(car, world.at_ms, world.rtc_ms)
+        elif not garage.come(car, world.at_ms, order.minutes or 7 * 1440, world.rtc_ms):
+            raise _RefusedError("name", f"no charge point of {order.name} is free")
+        if order.soc_bp is not None:
+            car.battery.stored_wms = car.battery.capacity_wms * order.soc_bp // 10_000
+
+    async def _charger(self, order: ChargerLine) -> None:
+        charger = self._n.fleet.chargers.get(order.name)
+        if charger is None:
+            raise _RefusedError("name", f"there is no charge point {order.name} here")
+        charger.link_down = order.down
+        if order.down:
+            await charger.drop()
+
     def _tamper(self, order: Tamper) -> None:
         self._meter(order.node).tamper()
+
+
+def _car_state(car: Car) -> dict[str, Any]:
+    return {
+        "charger": car.charger,
+        "soc_bp": car.battery.soc_bp,
+        "health_ppm": car.battery.health_ppm,
+        "arrives_ms": car.visit.arrives_ms,
+        "leaves_ms": car.visit.leaves_ms,
+    }
 
 
 def _accept(
     app: web.Application,
     path: str,
     model: type[_Model],
-    act: Callable[[_Model], dict[str, object] | None],
+    act: _Act[_Model],
 ) -> None:
     app.router.add_post(path, functools.partial(_handle, model, act))
 
 
 async def _handle(
     model: type[_Model],
-    act: Callable[[_Model], dict[str, object] | None],
+    act: _Act[_Model],
     request: web.Request,
 ) -> web.Response:
     """Checks the body, acts, answers what there is to say or an error that names the field.
@@ -261,6 +326,8 @@ async def _handle(
         return _error(415, "content_type", "Content-Type", "send application/json")
     try:
         said = act(model.model_validate_json(await request.read()))
+        if inspect.isawaitable(said):
+            said = await said
     except ValidationError as error:
         problem = error.errors()[0]
         return _error(400, "bad_request", ".".join(map(str, problem["loc"])), problem["msg"])

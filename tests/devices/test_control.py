@@ -53,6 +53,39 @@ def test_the_state_holds_the_true_registers(home: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_cars_come_and_leave(home: Path) -> None:
+    async def scenario() -> None:
+        async with controlled(home, {1, 3, 61, 62}) as (r, post, url):
+
+            async def state() -> Any:
+                async with aiohttp.ClientSession() as session, session.get(f"{url}/state") as said:
+                    return await said.json()
+
+            world, car = r.neighbourhood.world, "P1's car"
+            await r.until(lambda: world.flows[62].charged > 0)  # it is there at the start
+            status, said = await post("/car", name=car, here=True)
+            assert (status, said["error"]["field"]) == (400, "here")
+            assert await post("/car", name=car, here=False) == (200, {})
+            await r.until(lambda: world.flows[62].charged == 0)
+            for name in (car, "P4's car"):
+                order = {"name": name, "here": True, "minutes": 600, "soc_bp": 3_000}
+                assert await post("/car", **order) == (200, {})
+            await r.until(lambda: world.flows[61].charged and world.flows[62].charged)
+            status, said = await post("/car", name="P2's car", here=True)
+            assert (status, said["error"]["field"]) == (400, "name")  # both are taken
+            found = await state()
+            assert found["cars"][car]["charger"] == "CP-2"
+            assert 2_900 < found["cars"][car]["soc_bp"] < 3_500
+            assert found["chargers"]["CP-2"]["mode"] == "charging"
+            assert (await post("/car", name="nobody's", here=True))[0] == 400
+            assert await post("/charger", name="CP-1", down=True) == (200, {})
+            assert (await post("/charger", name="CP-9", down=True))[0] == 400
+            into = r.gateway.nodes[62].readings[-1].registers
+            await r.gateway.until(lambda: r.gateway.nodes[62].readings[-1].registers[4] > into[4])
+
+    asyncio.run(scenario())
+
+
 def test_hands(home: Path) -> None:
     async def scenario() -> None:
         async with controlled(home, {1, 3, 4}) as (r, post, _url):
