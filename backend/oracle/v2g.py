@@ -374,27 +374,33 @@ class V2GKeeper:
             waits = car.ev_id is not None and car.session_id not in wanted
             if waits and self._consent(clients, car) is not None:
                 wanted[car.session_id] = (Direction.IDLE, 0)
-        self._give(wanted, (slot + 1) * self._slot_s)
+        self._give(wanted, slot)
 
-    def _give(self, wanted: Mapping[int, tuple[Direction, int]], until: int) -> None:
+    def _give(self, wanted: Mapping[int, tuple[Direction, int]], slot: int) -> None:
         if not wanted:
             return
+        end = (slot + 1) * self._slot_s
+        # A charge point without word charges as it likes: the next word comes before this ends.
+        lasts = {way: end + max(1, self._slot_s // 5) for way in Direction}
+        lasts[Direction.IDLE] = end + 3 * self._slot_s
         with self._store.read() as connection:
             newest = {
                 session_id: charging_orders.newest(connection, session_id) for session_id in wanted
             }
         news = {
-            session_id: (_ORDER_OF[way], power_w)
+            session_id: (way, power_w)
             for session_id, (way, power_w) in wanted.items()
             if (last := newest[session_id]) is None
-            or (last.direction, last.power_w, last.until) != (_ORDER_OF[way], power_w, until)
+            or (last.direction, last.power_w, last.until) != (_ORDER_OF[way], power_w, lasts[way])
         }
         if not news:
             return
         now_ms = int(self._now() * 1000)
         with self._store.write() as connection:
             for session_id, (way, power_w) in news.items():
-                charging_orders.give(connection, session_id, way, power_w, until, now_ms)
+                charging_orders.give(
+                    connection, session_id, _ORDER_OF[way], power_w, lasts[way], now_ms
+                )
 
 
 def _at_point(plugged: Sequence[ChargingSession], state: ChainSession) -> ChargingSession | None:

@@ -73,16 +73,16 @@ def test_cars_and_charge_points(garage: Microgrid) -> None:
 def test_roles(garage: Microgrid) -> None:
     stranger = garage.stranger
     limits, settings = garage.vehicles.limits(), garage.rates.settings()
-    for refused in (
-        lambda: garage.vehicles.setChargePoint(POINT, 1, 1, sender=stranger),
-        lambda: garage.vehicles.setLimits(tuple(limits), sender=stranger),
-        lambda: garage.rates.setSettings(tuple(settings), sender=stranger),
-        lambda: garage.exchange.order(1, CHARGE, 1, 1, sender=stranger),
-        lambda: garage.exchange.unplug(1, sender=stranger),
-        lambda: garage.exchange.withdrawBudget(1, sender=stranger),
+    for contract, refused in (
+        (garage.vehicles, lambda c: c.setChargePoint(POINT, 1, 1, sender=stranger)),
+        (garage.vehicles, lambda c: c.setLimits(tuple(limits), sender=stranger)),
+        (garage.rates, lambda c: c.setSettings(tuple(settings), sender=stranger)),
+        (garage.exchange, lambda c: c.order(1, CHARGE, 1, 1, sender=stranger)),
+        (garage.exchange, lambda c: c.unplug(1, sender=stranger)),
+        (garage.exchange, lambda c: c.withdrawBudget(1, sender=stranger)),
     ):
-        with ape.reverts(garage.exchange.AccessManagedUnauthorized):
-            refused()
+        with ape.reverts(contract.AccessManagedUnauthorized):
+            refused(contract)
     garage.vehicles.setLimits(tuple(limits), sender=garage.operator)
     garage.rates.setSettings(tuple(settings), sender=garage.operator)
 
