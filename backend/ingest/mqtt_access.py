@@ -102,7 +102,8 @@ def main() -> int:
         print("set OHMSTEAD_MQTT_PASSWORD to the gateway's password", file=sys.stderr)
         return 2
     try:
-        keys = read_keys(options.home / "keys" / "nodes.json")
+        found = read_keys(options.home / "keys" / "nodes.json")
+        keys = {node_id: entry.key for node_id, entry in found.items()}
         options.out.mkdir(parents=True, exist_ok=True)
         passwords, acl = options.out / "passwords", options.out / "acl"
         _write(passwords, password_file(keys, password, _read(passwords)))

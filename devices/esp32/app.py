@@ -7,6 +7,7 @@ nothing will be, unless something is received; it never waits.
 import json
 
 from devices.esp32 import cell, chips, cobs, frame, link, settings
+from devices.esp32.charge import Charge
 from devices.esp32.console import Console
 from devices.esp32.espnow_link import EspNowLink
 from devices.esp32.hopping import Schedule
@@ -23,6 +24,7 @@ _LONGEST_AGAIN_MS = 30000
 _BEFORE_SLOT_END_MS = 400
 _WMS_PER_WH = 3600000
 _LONGEST_PACKET = 300
+_COUNT_MS = 1000
 _ESPNOW = 0
 
 
@@ -59,6 +61,8 @@ class App:
         )  # fmt: skip
         self.node.clock_set = False
         self.node.reset_cause = self.board.reset_cause()
+        self._battery = self._make_battery((memory or {}).get("battery"))
+        self._counted_ms = 0
         shown = (memory or {}).get("chips", [])
         self._counters = [
             chips.Counter(shown[i] if i < len(shown) else -1) for i in range(2 * config["chips"])
@@ -89,6 +93,14 @@ class App:
             pin, config["closed"] >> pin & 1, config["fail_safe_closed"] >> pin & 1,
             config["limit_ma"], config["hold_s"] * 1000,
         )  # fmt: skip
+
+    def _make_battery(self, kept) -> Charge | None:
+        config = self.config
+        if self.role != settings.BATTERY or not config["capacity_mah"]:
+            return None
+        return Charge(
+            config["capacity_mah"], config["cells"], config["chemistry"], config["resistance_uohm"], kept
+        )
 
     def _rebase(self) -> None:
         """A chip that was replaced: its register is taken as it is, and nothing booked."""
@@ -194,12 +206,24 @@ class App:
         charge_bp, instant = frame.NO_BATTERY, self._instant
         mains = self.config["chip"] != 0 and self._counters[0].last_wh >= 0
         if self.role == settings.BATTERY:
-            cell_mv = cell.millivolts(self.board.adc_counts(), self.config["adc_mv"])
-            charge_bp = cell.charge_bp(cell_mv)
-            instant = (cell_mv // 100,) + instant[1:]
+            config = self.config
+            battery_mv = cell.millivolts(self.board.adc_counts(), config["adc_mv"], config["divider"])
+            charge_bp = self._charge(battery_mv, now_ms)
+            instant = (battery_mv // 100,) + instant[1:]
             mains = False
         values = instant + (self.board.temperature_dc(), charge_bp)
         self.node.sense(values, True, mains, now_ms)
+
+    def _charge(self, battery_mv: int, now_ms: int) -> int:
+        """State of charge, 0.01 %: counted, or for the demonstration's cell a straight line over its voltage."""
+        if self._battery is None:
+            return cell.charge_bp(battery_mv)
+        passed_ms = now_ms - self._counted_ms
+        if self._battery.charge < 0 or passed_ms >= _COUNT_MS:
+            self._counted_ms = now_ms
+            current_ma = cell.current_ma(self._instant[2], battery_mv, self.config["inverter_pm"])
+            self._battery.step(battery_mv, current_ma, self.board.temperature_dc(), passed_ms)
+        return self._battery.bp
 
     def _registers(self) -> dict:
         """Imported Wh of each relay: what the chip behind it shows, or the node's own."""
@@ -260,6 +284,8 @@ class App:
     def _remember(self) -> None:
         state = self.node.state()
         state["chips"] = [counter.last_wh for counter in self._counters]
+        if self._battery is not None:
+            state["battery"] = self._battery.state()
         text = json.dumps(state)
         if text != self._kept:
             self.board.save_memory(text)

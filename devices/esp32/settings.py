@@ -33,6 +33,12 @@ LIMITS = {
     "sample_ms": (100, 10000, 200),  # between looks at chips and limits
     "spool": (8, 512, 96),
     "adc_mv": (-500, 500, 0),  # calibration of the battery's divider
+    "divider": (2, 40, 2),  # by how much it divides
+    "capacity_mah": (0, 10000000, 0),  # of the battery; 0: a demonstration cell, whose charge is a straight line
+    "cells": (1, 24, 1),  # in series
+    "chemistry": (0, 1, 0),  # 0 Li-ion, 1 LiFePO4
+    "resistance_uohm": (0, 1000000, 50000),  # of cells and wiring
+    "inverter_pm": (500, 1000, 960),  # what its inverter passes, each way
 }
 
 RELAY_PINS = (25, 13, 26, 27)  # V0..V3

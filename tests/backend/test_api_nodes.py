@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from local_chain import AUTHORITY
 from meters import Meter, key_of
 
-from backend.api.node_routes import split_octets
 from backend.ingest.frame import (
     Poll,
     encode,
 )
+from backend.ingest.octets import split_octets
 
 pytest_plugins = ["api_world"]
 

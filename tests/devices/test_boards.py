@@ -14,6 +14,7 @@ from wasm_kit import HUB, SECRET, bench, key_of, needs_boards
 from devices import firmware
 from devices.esp32 import chips, frame, settings
 from devices.esp32.settings import RELAY_PINS
+from devices.simulator.battery import Bank
 from devices.simulator.boards import WATCHDOG, WasmBoard
 from devices.simulator.metering_chips import Bus, Shown
 
@@ -97,6 +98,29 @@ def test_a_relay_board_is_provisioned_obeys_cuts_off_and_remembers(tmp_path: Pat
         assert WATCHDOG == 3
         assert "bad_tag" not in b.gateway.seen
         assert board.printed == []
+
+
+def test_a_battery_monitor_counts_what_a_bank_gives(tmp_path: Path) -> None:
+    """4 kW out of a small bank of 16 cells: the sag under load is not taken for an empty bank."""
+    truth = Bank.of_energy(1_000, 5_000)
+    config = {
+        "capacity_mah": truth.capacity_ma_ms // 3_600_000, "cells": 16, "chemistry": 1,
+        "divider": 20, "resistance_uohm": truth.resistance_uohm, "slot_s": 0,
+    }  # fmt: skip
+    with bench(tmp_path, 3, compiled=False) as b:
+        b.shown = {(3, 0): Shown(0)}
+        board = b.board(3, (60, 0), chip=chips.SDM120, role=settings.BATTERY, **config)
+        board.adc = 4_095 * truth.terminal_mv // 66_000
+        readings = b.gateway.nodes[3].readings
+        b.until(lambda: readings and readings[-1].values[frame.SOC_BP] <= 10_000)
+        assert abs(readings[-1].values[frame.SOC_BP] - 5_000) < 200
+        b.shown[3, 0] = Shown(0, power_w=-4_000)
+        for _ in range(30):
+            truth.step(4_000, 1_000)
+            board.adc = 4_095 * truth.terminal_mv // 66_000
+            b.run(1_000)
+        assert truth.soc_bp < 4_700
+        assert abs(readings[-1].values[frame.SOC_BP] - truth.soc_bp) < 150
 
 
 def test_a_battery_monitor_two_hops_away_measures_and_counts(tmp_path: Path) -> None:
