@@ -46,6 +46,7 @@ from backend.api.slot_reader import ProofReader, SlotReader
 from backend.api.summary import SummaryReader
 from backend.api.trade_routes import trade_blueprint
 from backend.api.v2g_routes import v2g_blueprint
+from backend.api.witness_routes import witness_blueprint
 from backend.chain.accounts import load_account, refuse_development_keys
 from backend.chain.context import ChainContext
 from backend.config import Settings
@@ -217,6 +218,7 @@ def _wsgi(
     app.register_api(trade_blueprint(services))
     app.register_api(certificate_blueprint(services))
     app.register_api(incentive_blueprint(services))
+    app.register_api(witness_blueprint(services))
     app.register_api(market_blueprint(services))
     app.register_api(charging_blueprint(services))
     app.register_api(v2g_blueprint(services))

@@ -113,6 +113,8 @@ def _schema_of(document: Any, path: str, method: str = "get") -> Any:
         ("/api/certificates", "/api/certificates?limit=5", None),
         ("/api/certificates/requests", "/api/certificates/requests?state=requested", None),
         ("/api/certificates/export.json", "/api/certificates/export.json", None),
+        ("/api/witness", "/api/witness", None),
+        ("/api/meters/{meter}/signed", "/api/meters/4/signed", RESIDENT),
         ("/api/meters/{meter}/certifiable", "/api/meters/4/certifiable", RESIDENT),
         ("/api/meters/{meter}/green-share", "/api/meters/4/green-share", RESIDENT),
         ("/api/markets", "/api/markets", None),
