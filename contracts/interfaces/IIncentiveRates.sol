@@ -3,13 +3,13 @@ pragma solidity ^0.8.28;
 
 /// @title What charging a car costs and discharging one earns, and when either is wanted
 /// @notice Grid state. Need of a slot = consumption - prosumer export - DER generation, from the totals committed to
-/// IMeterLedger; the main grid and storage (batteries, cars) answer it and take no part. A need of `stressWh` or more is
-/// stress, one of `-surplusWh` or less is surplus. A state older than `maxStateAgeSlots` is refused.
+/// IMeterLedger; the main grid and storage (batteries, cars) answer it and take no part. A need of `stressWh` or more
+/// is stress, one of `-surplusWh` or less is surplus. A state older than `maxStateAgeSlots` is refused.
 ///
-/// Prices. The base price is the price source's within bounds. The incentive multiplier goes from its lower to its upper
-/// bound with the need (full at `peakWh`) and the main grid's carbon intensity (none at `cleanGrams`, full at
-/// `dirtyGrams`), each with its weight. Anybody may have them updated; they apply from the next slot on, and what was in
-/// force in a slot stays readable. Prices in micro-rupees per kWh.
+/// Prices. The base price is the price source's within bounds. The incentive multiplier goes from its lower to its
+/// upper bound with the need (full at `peakWh`) and the main grid's carbon intensity (none at `cleanGrams`, full at
+/// `dirtyGrams`), each with its weight. Anybody may have them updated; they apply from the next slot on, and what was
+/// in force in a slot stays readable. Prices in micro-rupees per kWh.
 /// @dev Trusted: the price source, the carbon feed and the ledger, each for its figures, within the bounds.
 interface IIncentiveRates {
     enum GridState {

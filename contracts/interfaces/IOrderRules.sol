@@ -8,8 +8,8 @@ import {IIncentiveRates} from "./IIncentiveRates.sol";
 /// IIncentiveRates for the grid and the prices.
 ///   charge:    on surplus, while the battery has room; or, if the owner signed for a target, when waiting any longer
 ///              would miss it. At a base price not above the signed one, as far as the escrow goes.
-///   discharge: under stress, down to the reserve, at a reward not below the signed one, while the target stays in reach.
-/// Charge is reckoned from the low side: with the greatest losses, and as if all that is ordered had flowed.
+/// discharge: under stress, down to the reserve, at a reward not below the signed one, while the target stays in
+/// reach. Charge is reckoned from the low side: with the greatest losses, and as if all that is ordered had flowed.
 interface IOrderRules {
     enum Direction {
         Idle,

@@ -6,7 +6,8 @@ import {IOrderRules} from "./IOrderRules.sol";
 
 /// @title Cars that charge from the community's surplus and help it out when it is short
 /// @notice A car's owner signs once what may be done with the car: the highest price of charging, the lowest reward of
-/// discharging, the charge that stays in it, when it leaves and how full. From then on a session runs without the owner:
+/// discharging, the charge that stays in it, when it leaves and how full. From then on a session runs without the
+/// owner:
 /// the relayer orders energy slot by slot, and this contract allows only what the signature, the community's committed
 /// flows, the car's charge and the money allow. What really flowed is proven slot by slot by the charge point's meter.
 ///
@@ -127,7 +128,12 @@ interface IV2GExchange {
     );
     /// Slots `fromSlot` to `untilSlot` may take or give `whPerSlot` each; what was ordered for them before is replaced.
     event EnergyOrdered(
-        uint256 indexed sessionId, IOrderRules.Direction direction, uint32 whPerSlot, uint64 fromSlot, uint64 untilSlot, bool due
+        uint256 indexed sessionId,
+        IOrderRules.Direction direction,
+        uint32 whPerSlot,
+        uint64 fromSlot,
+        uint64 untilSlot,
+        bool due
     );
     /// The registers from which the session counts.
     event SessionOpened(uint256 indexed sessionId, uint64 indexed slot, uint256 chargedWh, uint256 dischargedWh);

@@ -19,7 +19,8 @@ import {V2GLogic} from "./V2GLogic.sol";
 
 /// @title V2GExchange
 /// @notice See IV2GExchange. Sessions are numbered from 1.
-/// @dev No guard against re-entrance: the ClearingHouse calls nobody, and all else is only read. State is written first.
+/// @dev No guard against re-entrance: the ClearingHouse calls nobody, and all else is only read. State is written
+/// first.
 contract V2GExchange is IV2GExchange, EIP712, AccessManaged {
     using RegisterLib for Registers;
     using SafeCast for uint256;

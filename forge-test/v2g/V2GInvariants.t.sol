@@ -28,7 +28,15 @@ contract V2GInvariantsTest is Test {
         targetSelector(address(handler), selectors);
     }
 
-    function invariant_escrowIsSessionsAndBudget() public view {
+    /// One run for all of them: sessions are dear to run.
+    function invariant_moneySlotsChargeAndSessions() public view {
+        _escrowIsSessionsAndBudget();
+        _slotsCountOnce();
+        _chargeWithinTheBattery();
+        _oneSessionACarAndAPoint();
+    }
+
+    function _escrowIsSessionsAndBudget() private view {
         uint256 escrow;
         uint256 reserved;
         for (uint256 id = 1; id <= exchange.sessionCount(); ++id) {
@@ -42,7 +50,7 @@ contract V2GInvariantsTest is Test {
         assertEq(handler.theHouse().escrowOf(address(exchange)), escrow + free + held, "escrow");
     }
 
-    function invariant_slotsCountOnce() public view {
+    function _slotsCountOnce() private view {
         for (uint256 id = 1; id <= exchange.sessionCount(); ++id) {
             IV2GExchange.Session memory session = exchange.session(id);
             assertEq(handler.chargedWh(id), session.charged - session.openingCharged, "charged");
@@ -62,7 +70,7 @@ contract V2GInvariantsTest is Test {
         }
     }
 
-    function invariant_chargeWithinTheBattery() public view {
+    function _chargeWithinTheBattery() private view {
         for (uint256 id = 1; id <= exchange.sessionCount(); ++id) {
             IV2GExchange.Session memory session = exchange.session(id);
             (uint256 low, uint256 high) = exchange.socRange(id);
@@ -72,7 +80,7 @@ contract V2GInvariantsTest is Test {
         }
     }
 
-    function invariant_oneSessionACarAndAPoint() public view {
+    function _oneSessionACarAndAPoint() private view {
         (MeterId a, MeterId b) = handler.points();
         for (uint32 ev = 1; ev <= 2; ++ev) {
             (, uint256 id) = exchange.evState(EvId.wrap(ev));
