@@ -106,29 +106,36 @@ def seeds_of(found: dict[Case, Outcome], of: dict[str, object]) -> int:
 
 def shares_table(found: dict[Case, Outcome]) -> str:
     """All attacks mixed, by their share."""
-    rows = []
+    rows: list[list[str]] = []
     for strategy, share in product(STRATEGIES, SHARES):
         of = {"nodes": NODES, "share": share, "attack": "mixed", "strategy": strategy}
-        rows.append([NAMES[strategy], f"{share:.0%}", *_cells(found, of)])
+        rows += _row(found, of, f"{share:.0%}")
     return _table("attackers", rows)
 
 
 def attacks_table(found: dict[Case, Outcome]) -> str:
     """Each attack by itself at 30 %."""
-    rows = []
+    rows: list[list[str]] = []
     for attack, strategy in product(ATTACKS[:-1], STRATEGIES):
         of = {"nodes": NODES, "share": 0.3, "attack": attack, "strategy": strategy}
-        rows.append([NAMES[strategy], attack, *_cells(found, of)])
+        rows += _row(found, of, attack)
     return _table("attack", rows)
 
 
 def sizes_table(found: dict[Case, Outcome]) -> str:
     """20 % attackers, by the number of nodes."""
-    rows = []
+    rows: list[list[str]] = []
     for size, strategy in product(SIZES, STRATEGIES):
         of = {"nodes": size, "share": 0.2, "attack": "mixed", "strategy": strategy}
-        rows.append([NAMES[strategy], str(size), *_cells(found, of)])
+        rows += _row(found, of, str(size))
     return _table("nodes", rows)
+
+
+def _row(found: dict[Case, Outcome], of: dict[str, object], what: str) -> list[list[str]]:
+    """A row of a table, none if no trial of it has been run."""
+    if not seeds_of(found, of):
+        return []
+    return [[NAMES[str(of["strategy"])], what, *_cells(found, of)]]
 
 
 def _cells(found: dict[Case, Outcome], of: dict[str, object]) -> list[str]:
@@ -154,12 +161,12 @@ def _table(what: str, rows: Sequence[Sequence[str]]) -> str:
 
 
 def plot(found: dict[Case, Outcome]) -> str:
-    """Delivery, route lifetime and false accusations over the attackers' share."""
+    """Losses, route lifetime and false accusations over the attackers' share."""
     panels = []
-    for field, title, scale in (
-        ("late", "delivered in the second half, %", 100),
-        ("lifetime", "messages a route lasted (8 at most)", 1),
-        ("accused", "honest nodes excluded, %", 100),
+    for field, title, zero, scale in (
+        ("late", "lost in the second half, %", 100, -100),
+        ("lifetime", "messages a route lasted (8 at most)", 0, 1),
+        ("accused", "honest nodes excluded, %", 0, 100),
     ):
         drawn = []
         for strategy in STRATEGIES:
@@ -167,7 +174,7 @@ def plot(found: dict[Case, Outcome]) -> str:
                 mean_of(found, field, nodes=NODES, share=s, attack="mixed", strategy=strategy)
                 for s in SHARES
             ]
-            drawn.append(Line(NAMES[strategy], [(scale * m, scale * h) for m, h in points]))
+            drawn.append(Line(NAMES[strategy], [(zero + scale * m, abs(scale) * h) for m, h in points]))
         panels.append((title, drawn))
     return lines(
         f"{NODES} nodes under mixed attacks (simulated; bars: 95 % interval)",
