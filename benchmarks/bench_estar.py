@@ -174,7 +174,9 @@ def plot(found: dict[Case, Outcome]) -> str:
                 mean_of(found, field, nodes=NODES, share=s, attack="mixed", strategy=strategy)
                 for s in SHARES
             ]
-            drawn.append(Line(NAMES[strategy], [(zero + scale * m, abs(scale) * h) for m, h in points]))
+            drawn.append(
+                Line(NAMES[strategy], [(zero + scale * m, abs(scale) * h) for m, h in points])
+            )
         panels.append((title, drawn))
     return lines(
         f"{NODES} nodes under mixed attacks (simulated; bars: 95 % interval)",
