@@ -132,8 +132,8 @@ def sizes_table(found: dict[Case, Outcome]) -> str:
 
 
 def _row(found: dict[Case, Outcome], of: dict[str, object], what: str) -> list[list[str]]:
-    """A row of a table, none if no trial of it has been run."""
-    if not seeds_of(found, of):
+    """A row of a table, none if there are not two trials of it: one has no interval."""
+    if seeds_of(found, of) < 2:
         return []
     return [[NAMES[str(of["strategy"])], what, *_cells(found, of)]]
 
