@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from backend.charging.moments import text_of
 from backend.charging.said import Outcome, Refused, Said
 from backend.telemetry.charging import ChargePoint
 from backend.telemetry.charging_orders import Order, Request
@@ -65,6 +66,30 @@ def whole(value: Any, name: str, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST_INT:
         raise Refused("PropertyConstraintViolation", f"{name} {value!r:.40} is out of range")
     return value
+
+
+PAUSE_S = 60
+"""After an order's time a car waits this long for the next one, taking and giving nothing, before
+it charges as it likes: who decides slot by slot is always a little late."""
+
+
+def schedule(order: Order, now_ms: int, period: Payload) -> Payload:
+    """A charging schedule, alike in all versions: what was ordered, then the pause."""
+    ordered_s = max(1, order.until - now_ms // 1000)
+    return {
+        "startSchedule": text_of(now_ms),
+        "duration": ordered_s + PAUSE_S,
+        "chargingRateUnit": "W",
+        "chargingSchedulePeriod": [
+            {"startPeriod": 0, **period},
+            {"startPeriod": ordered_s, "limit": 0.0},
+        ],
+    }
+
+
+def valid_to(order: Order) -> str:
+    """When a profile that carries out an order is over."""
+    return text_of((order.until + PAUSE_S) * 1000)
 
 
 def limit_w(order: Order, most_w: int) -> int:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.charging.dialect import Ask, Payload, Unsupported, Verdict, limit_w, whole
+from backend.charging.dialect import (
+    Ask,
+    Payload,
+    Unsupported,
+    Verdict,
+    limit_w,
+    schedule,
+    valid_to,
+    whole,
+)
 from backend.charging.meter_values import moments_of
 from backend.charging.moments import reader, text_of
 from backend.charging.said import (
@@ -136,13 +145,8 @@ class Ocpp16:
             "stackLevel": _PROFILE_LEVEL,
             "chargingProfilePurpose": "TxProfile",
             "chargingProfileKind": "Absolute",
-            "validTo": text_of(order.until * 1000),
-            "chargingSchedule": {
-                "startSchedule": text_of(now_ms),
-                "duration": max(1, order.until - now_ms // 1000),
-                "chargingRateUnit": "W",
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": float(power_w)}],
-            },
+            "validTo": valid_to(order),
+            "chargingSchedule": schedule(order, now_ms, {"limit": float(power_w)}),
         }
         body = {"connectorId": session.connector_id, "csChargingProfiles": profile}
         return Ask("SetChargingProfile", body)

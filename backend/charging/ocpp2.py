@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.charging.dialect import Ask, Payload, Unsupported, Verdict, limit_w, whole
+from backend.charging.dialect import (
+    Ask,
+    Payload,
+    Unsupported,
+    Verdict,
+    limit_w,
+    schedule,
+    valid_to,
+    whole,
+)
 from backend.charging.meter_values import moments_of
 from backend.charging.moments import reader, text_of
 from backend.charging.said import (
@@ -140,22 +149,15 @@ class Ocpp2:
         """The call that carries out an order. Raises Unsupported."""
         if order.direction is Direction.DISCHARGE and not point.max_discharge_w:
             raise Unsupported("this charge point takes no energy from cars")
-        period = self._period(order, point)
-        schedule = {
-            "id": order.order_id,
-            "startSchedule": text_of(now_ms),
-            "duration": max(1, order.until - now_ms // 1000),
-            "chargingRateUnit": "W",
-            "chargingSchedulePeriod": [{"startPeriod": 0, **period}],
-        }
+        timetable = schedule(order, now_ms, self._period(order, point))
         profile = {
             "id": order.session_id,
             "stackLevel": _PROFILE_LEVEL,
             "chargingProfilePurpose": "TxProfile",
             "chargingProfileKind": "Absolute",
-            "validTo": text_of(order.until * 1000),
+            "validTo": valid_to(order),
             "transactionId": session.transaction_ref,
-            "chargingSchedule": [schedule],
+            "chargingSchedule": [{"id": order.order_id, **timetable}],
         }
         body = {"evseId": session.evse_id, "chargingProfile": profile}
         return Ask("SetChargingProfile", body)

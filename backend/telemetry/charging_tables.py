@@ -129,7 +129,7 @@ charge_orders = sa.Table(
     sa.Column("session_id", sa.BigInteger, nullable=False),
     sa.Column("direction", sa.String, nullable=False),  # charging_orders.Direction
     sa.Column("power_w", sa.Integer, nullable=False),  # >= 0
-    sa.Column("until", sa.BigInteger, nullable=False),  # then the charge point's own default
+    sa.Column("until", sa.BigInteger, nullable=False),  # then a pause, then as the car likes
     sa.Column("issued_ms", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String, nullable=False),  # charging_orders.OrderState
     sa.Column("answered_ms", sa.BigInteger),

@@ -192,10 +192,12 @@ def test_16_limits_what_the_car_takes() -> None:
     profile = ask.payload["csChargingProfiles"]
     assert ask.action == "SetChargingProfile"
     assert profile["transactionId"] == 5
-    assert profile["chargingSchedule"]["duration"] == 900
+    assert profile["chargingSchedule"]["duration"] == 960
     assert profile["chargingSchedule"]["chargingSchedulePeriod"] == [
-        {"startPeriod": 0, "limit": 7400.0}  # no more than the charge point was registered with
+        {"startPeriod": 0, "limit": 7400.0},  # no more than the charge point was registered with
+        {"startPeriod": 900, "limit": 0.0},  # and then a pause, until the next order comes
     ]
+    assert profile["validTo"] == text_of(NOW_MS + 960_000)
 
 
 def test_16_knows_no_other_direction() -> None:
@@ -214,7 +216,10 @@ def test_16_knows_no_other_direction() -> None:
 def test_2_takes_energy_out(version: str, period: dict[str, Any]) -> None:
     ask = Ocpp2(version).order(order(Direction.DISCHARGE, 3000), SESSION, POINT, NOW_MS)
     (schedule,) = ask.payload["chargingProfile"]["chargingSchedule"]
-    assert schedule["chargingSchedulePeriod"] == [{"startPeriod": 0, **period}]
+    assert schedule["chargingSchedulePeriod"] == [
+        {"startPeriod": 0, **period},
+        {"startPeriod": 900, "limit": 0.0},
+    ]
     assert ask.payload["chargingProfile"]["transactionId"] == "tx-5"
 
 

@@ -389,7 +389,7 @@ def test_orders_are_carried_out(charging_service: Service) -> None:
         point.until(lambda: order(session).state is OrderState.ACCEPTED)
         action, body = point.asked[-1]
         (schedule,) = body["chargingProfile"]["chargingSchedule"]
-        (period,) = schedule["chargingSchedulePeriod"]
+        period = schedule["chargingSchedulePeriod"][0]
         assert action == "SetChargingProfile"
         assert period["setpoint"] == -7000  # registered with no more
 
