@@ -120,6 +120,15 @@ flash-uno: ## onto a board: make flash-uno PORT=/dev/ttyACM0 (needs avrdude too;
 	@$(MAKE) uno
 	@$(MAKE) -C devices/uno flash PORT=$(PORT)
 
+.PHONY: esp32
+esp32: setup ## the ESP32's firmware, compiled, with its size
+	@python -m devices.firmware
+
+.PHONY: flash
+flash: setup ## onto an ESP32 that runs MicroPython: make flash PORT=/dev/ttyUSB0 (docs/hardware-esp32.md)
+	@test -n "$(PORT)" || { echo "which port? make flash PORT=/dev/ttyUSB0" >&2; exit 1; }
+	@python -m devices.flash --port $(PORT)
+
 # ---- tests -----------------------------------------------------------------------------------------
 
 .PHONY: test

@@ -189,6 +189,7 @@ class Demo:
             "--home", str(where.home / "devices"), "--gateway", f"http://127.0.0.1:{where.page_port}",
             "--slot-seconds", str(where.slot_seconds), "--control", str(where.control_port),
             "--charging", where.charging, *_broker_options(os.environ),
+            *(["--compiled"] if where.compiled else []),
         )  # fmt: skip
         neighbourhood.start()
         self.children.append(neighbourhood)

@@ -36,7 +36,7 @@ class App:
         config = board.load()
         self.console = None
         if not config["key"] or board.jumper():
-            self.console = Console(board, board.restart)
+            self.console = Console(board)
             board.usb_write(b"Ohmstead %d.%d.%d, not provisioned or jumper set\n" % VERSION)
             return
         self.config = config
@@ -131,6 +131,8 @@ class App:
         self.board.feed()
         if self.console is not None:
             self.board.usb_write(self.console.feed(self.board.usb_read()))
+            if self.console.restart:
+                self.board.restart()
             return 20
         now_ms = self.board.ticks()
         self._from_usb(self.board.usb_read(), now_ms)

@@ -20,11 +20,11 @@ _LONGEST_LINE = 120
 
 
 class Console:
-    """`store` has load() -> dict, save(dict); `restart` is called for the command of that name."""
+    """`store` has load() -> dict, save(dict); after `restart` the board is to be started anew."""
 
-    def __init__(self, store, restart) -> None:
+    def __init__(self, store) -> None:
         self._store = store
-        self._restart = restart
+        self.restart = False
         self._line = b""
         self.config = store.load()
 
@@ -68,7 +68,7 @@ class Console:
                 raise ValueError("set node and key first")
             self._store.save(self.config)
         elif command == "restart" and len(words) == 1:
-            self._restart()
+            self.restart = True
         else:
             raise ValueError("commands: set NAME VALUE, key HEX, secret HEX, show, rebase CHIP, save, restart")
         return []

@@ -57,6 +57,7 @@ class EspNowLink(link.Link):
 
     Attributes:
         extra: what the mesh wants every beacon to say, at most MAX_EXTRA bytes.
+        news: what it says has changed, and should be said in the next slot.
         on_beacon: called with (src, extra, rssi_dbm, now_ms).
         sent, repeated, failed, refused: packets so far; refused were replayed or not of this network.
     """
@@ -80,6 +81,7 @@ class EspNowLink(link.Link):
         self.time.synced = self.time.synced or not schedule.hop
         self.neighbours = Neighbours()
         self.extra = b""
+        self.news = False
         self.on_beacon = None
         self.sent = 0
         self.repeated = 0
@@ -172,8 +174,10 @@ class EspNowLink(link.Link):
     def _beacon_if_due(self, now_ms: int) -> None:
         network_ms = self.time.now(now_ms)
         dwell = network_ms // self.schedule.dwell_ms
-        if dwell != self._beacon_dwell and self.schedule.beacons_in(network_ms, self._number):
+        due = self.news or self.schedule.beacons_in(network_ms, self._number)
+        if dwell != self._beacon_dwell and due:
             self._beacon_dwell = dwell
+            self.news = False
             self._send_beacon(now_ms)
 
     def _send_beacon(self, now_ms: int) -> None:
@@ -185,7 +189,8 @@ class EspNowLink(link.Link):
     def _next_wait(self, now_ms: int) -> int:
         network_ms = self.time.now(now_ms)
         wait = self.schedule.until_hop(network_ms)
-        if self.schedule.beacons_in(network_ms, self._number) or self.waiting():
+        due = self.news or self.schedule.beacons_in(network_ms, self._number)
+        if due or self.waiting():
             wait = min(wait, self.schedule.until_slot(network_ms, self._number) or wait)
         if self._in_air is not None:
             wait = min(wait, self._in_air.due_ms - now_ms)

@@ -96,6 +96,8 @@ class Mesh:
             near = self._near[best]
             self.cost = min(_NOWHERE, near[0] + self._hop_cost(best))
             self.hops = near[1] + 1
+        if (best == b"") != (self.parent == b""):
+            self.link.news = True
         self.parent = best
         self._announce()
 

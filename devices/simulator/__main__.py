@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from devices.simulator.boards import missing
 from devices.simulator.control import Control
 from devices.simulator.memory import DamagedMemory
 from devices.simulator.mqtt_link import MqttBroker
@@ -66,6 +67,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--mqtt-ca", type=Path, help="PEM certificate that vouches for an mqtts broker")
     add("--mqtt-passwords", action="store_true",
         help="nodes log in, with passwords from their keys (docs/mqtt.md)")  # fmt: skip
+    add("--compiled", action="store_true",
+        help="radio nodes run the ESP32's compiled firmware, if this machine can")  # fmt: skip
     add("--control", type=int, help="loopback port to look and interfere")
     return parser.parse_args(arguments)
 
@@ -83,6 +86,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         nodes=options.nodes,
         demonstration=options.battery == "demonstration",
         near_control=options.near_control,
+        compiled=_compiled(options.compiled),
         charging=options.charging,
         charging_ca=options.charging_ca,
         mqtt=_broker(options),
@@ -98,6 +102,13 @@ def _broker(options: argparse.Namespace) -> MqttBroker | None:
             f"--mqtt {options.mqtt}: give mqtt://host:port, or mqtts:// for TLS"
         )
     return MqttBroker(options.mqtt, options.mqtt_prefix, options.mqtt_ca, options.mqtt_passwords)
+
+
+def _compiled(wanted: bool) -> bool:
+    lacking = missing() if wanted else None
+    if lacking:
+        _LOG.warning("radio nodes run on Python, not on their compiled firmware: no %s", lacking)
+    return wanted and lacking is None
 
 
 async def _control(neighbourhood: Neighbourhood, port: int | None) -> web.AppRunner | None:

@@ -1,7 +1,7 @@
 """The neighbourhood's control port: what is true in it, and hands to change it. Loopback only.
 
-GET /state. POST /load, /battery, /time, /grid, /tie, /link, /clock, /tamper, /car, /charger with a
-JSON object; the models below say what each takes.
+GET /state, /field. POST /radio, /load, /battery, /time, /grid, /tie, /link, /clock, /tamper, /car,
+/charger with a JSON object; the models below say what each takes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from devices.simulator.charging.garage import Car
+from devices.simulator.field import FieldNode
 from devices.simulator.meter import Meter
 from devices.simulator.neighbourhood import Neighbourhood
 
@@ -72,6 +73,14 @@ class LinkFaults(_Order):
     reorder_pm: PerMille | None = None
 
 
+class Radio(_Order):
+    """Whether anything passes by radio between two nodes."""
+
+    a: int
+    b: int
+    cut: bool
+
+
 class Clock(_Order):
     """How far a node's clock is ahead of the wall clock."""
 
@@ -125,6 +134,8 @@ class Control:
         """
         app = web.Application()
         app.router.add_get("/state", self._state)
+        app.router.add_get("/field", self._field_state)
+        _accept(app, "/radio", Radio, self._radio)
         _accept(app, "/load", Load, self._load)
         _accept(app, "/battery", Charge, self._charge)
         _accept(app, "/time", Moment, self._moment)
@@ -139,6 +150,10 @@ class Control:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         return runner
+
+    async def _field_state(self, _request: web.Request) -> web.Response:
+        field = self._n.field
+        return web.json_response(field.described() if field else {"nodes": [], "links": []})
 
     async def _state(self, _request: web.Request) -> web.Response:
         return web.json_response(self.state())
@@ -163,7 +178,26 @@ class Control:
                 }
                 for name, charger in self._n.fleet.chargers.items()
             },
-            "nodes": {str(node_id): self._node(meter) for node_id, meter in self._n.meters.items()},
+            "nodes": {str(node_id): self._node(meter) for node_id, meter in self._n.meters.items()}
+            | ({str(n): self._field_node(f) for n, f in self._field().items()}),
+        }
+
+    def _field(self) -> dict[int, FieldNode]:
+        return self._n.field.nodes if self._n.field else {}
+
+    def _field_node(self, found: FieldNode) -> dict[str, Any]:
+        """A node that runs the compiled firmware: what is around it, and what its chips show."""
+        node_id, flow = found.node.id, self._n.world.flows.get(found.node.id)
+        return {
+            "label": found.node.label,
+            "kind": found.node.kind,
+            "registers": dict(zip(_REGISTERS, found.registers(), strict=True)),
+            "energy_wms": list(self._n.world.energy_wms[node_id]),
+            "power_w": flow.into_node_w if flow else 0,
+            "relays": found.relays(),
+            "compiled": True,
+            "starts": found.board.starts,
+            "link": {"down": self._n.impairments[node_id].is_down},
         }
 
     def _node(self, meter: Meter) -> dict[str, Any]:
@@ -214,7 +248,8 @@ class Control:
         return self._n.meters[node]
 
     def _load(self, order: Load) -> None:
-        node = self._meter(order.node).node
+        field = self._field().get(order.node)
+        node = field.node if field else self._meter(order.node).node
         if node.kind not in ("consumer", "prosumer"):
             raise _RefusedError("node", f"{node.id} is a {node.kind}, which has no load")
         if order.power_w is None:
@@ -253,9 +288,11 @@ class Control:
         return self._n.draw_over_tie(order.power_w)
 
     def _link(self, order: LinkFaults) -> None:
-        chosen = list(self._n.meters) if order.node == "all" else [order.node]
+        running = [*self._n.meters, *self._field()]
+        chosen = running if order.node == "all" else [order.node]
         for node_id in chosen:
-            self._meter(node_id)
+            if node_id not in running:
+                self._meter(node_id)
             faults = self._n.impairments[node_id]
             if order.down is not None:
                 faults.set_down(order.down)
@@ -263,6 +300,14 @@ class Control:
                 value = getattr(order, name)
                 if value is not None:
                     setattr(faults, name, value)
+
+    def _radio(self, order: Radio) -> None:
+        if self._n.field is None:
+            raise _RefusedError("a", "no node runs on a radio here")
+        try:
+            self._n.field.cut(order.a, order.b, order.cut)
+        except KeyError as error:
+            raise _RefusedError("a", f"node {error.args[0]} has no radio") from error
 
     def _clock(self, order: Clock) -> None:
         self._meter(order.node).firmware.clock_offset_ms = order.offset_s * 1000

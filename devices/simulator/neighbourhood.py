@@ -21,6 +21,7 @@ from devices.simulator import plan as plans
 from devices.simulator.battery import DemonstrationCell
 from devices.simulator.charging.fleet import Fleet
 from devices.simulator.element import open_element
+from devices.simulator.field import Field
 from devices.simulator.links import HttpLink, ImpairedLink, Impairments, Link
 from devices.simulator.memory import Memory
 from devices.simulator.meter import Heartbeat, Meter, Timing
@@ -63,6 +64,7 @@ class Settings:
         charging: URL of the charging service, such as ws://127.0.0.1:9016; None: charge points
             have nobody to ask and serve whoever plugs in.
         mqtt: broker of the nodes whose transport is mqtt; None: they use HTTP.
+        compiled: nodes with a radio run the ESP32's compiled firmware.
         charging_ca: certificate of who vouches for the charging service, where that is wss.
     """
 
@@ -79,6 +81,7 @@ class Settings:
     charging: str | None = None
     charging_ca: Path | None = None
     mqtt: MqttBroker | None = None
+    compiled: bool = False
 
 
 def read_key(home: Path, node_id: int) -> bytes:
@@ -128,6 +131,7 @@ class Neighbourhood:
         self.world = World.at_start(plan, load_profiles())
         self.meters: dict[int, Meter] = {}
         self.impairments: dict[int, Impairments] = {}
+        self.field: Field | None = None
         self._heartbeat = Heartbeat()
         self._session = session
         self._memory = Memory(settings.home / "world.json")
@@ -152,6 +156,9 @@ class Neighbourhood:
             "%d nodes run, %d behind a serial line and %d behind a broker; factor %.0f",
             len(self.meters), len(self._serial), len(self._mqtt), self.factor,
         )  # fmt: skip
+        if self.field:
+            hub = next(node for node in self.plan.nodes if node.hub)
+            self.field.start(read_key(self.settings.home, hub.id))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._live())
@@ -163,6 +170,8 @@ class Neighbourhood:
                 for charger in self.fleet.chargers.values():
                     tasks.create_task(charger.run())
         finally:
+            if self.field:
+                await asyncio.to_thread(self.field.stop)
             self._save()
             self.fleet.save()
             for meter in self.meters.values():
@@ -188,6 +197,10 @@ class Neighbourhood:
     def _build(self) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         chosen = self._chosen()
+        hub = next((node for node in chosen if node.hub), None)
+        if self.settings.compiled and hub is not None:
+            slot_s = self.settings.slot_seconds
+            self.field = Field(self.settings.home, hub, self.world, slot_s)
         memories = {node.id: Memory(self.settings.home / f"{node.id}.nvm.json") for node in chosen}
         firmware = {node.id: self._firmware(node, memories[node.id], chosen) for node in chosen}
         for node in chosen:
@@ -197,11 +210,39 @@ class Neighbourhood:
                 if (relay := other.relay)
             }
             self.impairments[node.id] = Impairments()
+            if self.field and node.radio:
+                if not node.hub:
+                    self._add_to_field(self.field, node, chosen, behind)
+                continue
             link = ImpairedLink(self._link(node), self.impairments[node.id], seed=node.id)
             self.meters[node.id] = Meter(
                 node, firmware[node.id], self.world, self._heartbeat, link, memories[node.id],
                 behind, self._timing(node),
             )  # fmt: skip
+
+    def _add_to_field(
+        self, field: Field, node: plans.Node, chosen: Collection[plans.Node],
+        behind: dict[int, Firmware],
+    ) -> None:  # fmt: skip
+        switched = [(other, other.relay) for other in _switched_by(node, chosen) if other.relay]
+        is_battery = node.kind == "battery"
+        settings = self.settings
+        reading_s = settings.battery_reading_s if is_battery else settings.reading_s
+        field.add(
+            node,
+            read_key(settings.home, node.id),
+            {relay.pin: (other.id, behind.get(relay.pin)) for other, relay in switched},
+            {
+                "closed": sum(1 << relay.pin for _, relay in switched if not relay.on_request),
+                "fail_safe_closed": sum(
+                    1 << relay.pin for _, relay in switched if relay.fail_safe_closed
+                ),
+                "limit_ma": max((_limit_ma(other.max_power_w) for other, _ in switched), default=0),
+                "hold_s": _TRIP_HOLD_MS // 1000,
+                "fail_safe_s": max(5, int(settings.fail_safe_s)),
+                "reading_s": max(1, round(reading_s)),
+            },
+        )
 
     def _firmware(
         self, node: plans.Node, memory: Memory, chosen: Collection[plans.Node]
@@ -296,6 +337,8 @@ class Neighbourhood:
                 dt_ms = min(int(carried), longest_ms)
                 self.fleet.step()
                 self.world.step(dt_ms)
+                if self.field:
+                    self.field.sense(self.impairments)
                 carried -= dt_ms
                 self._heartbeat.beat()
                 await asyncio.sleep(0)

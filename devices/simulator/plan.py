@@ -60,6 +60,10 @@ class Node(_Part):
     pv: Curve | None = None
     contactor: Relay | None = None
     outlet: Relay | None = None
+    radio: tuple[float, float] | None = None
+    """Where its radio stands, metres; with it, the compiled firmware runs it where that can run."""
+    hub: bool = False
+    """Its cable is the gateway's, and the radio nodes' way to it."""
     element: bool = False
     """It carries a secure element that signs its registers (docs/witness.md)."""
 

@@ -1,7 +1,8 @@
-"""Gives an Uno its number, key and settings: `python -m devices.uno.provision --port /dev/ttyACM0`.
+"""Gives a board number, key and settings: `python -m devices.uno.provision --port /dev/ttyACM0`.
 
-The board serves its console while it has no key, or when it starts with D8 tied to ground. The key
-comes from a file, goes over the cable and can never be read back.
+For the Uno and the ESP32, whose consoles are alike. The board serves it while it has no key, or
+when it starts with its jumper (D8 of the Uno, GPIO 4 of the ESP32) tied to ground. Key and secret
+come from files, go over the cable and can never be read back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import serial
 
 BAUD = 115_200
+_SECRET_BYTES = 16
 _ANSWER_S = 3.0
 _START_S = 12.0
 """A board that is opened starts anew: a second in its bootloader, two until its watchdog."""
@@ -49,8 +51,8 @@ class Console:
                 continue
             return
         raise ConsoleError(
-            "no answer: a board that has a key opens its console only when it starts with D8 tied "
-            "to ground (docs/hardware.md, Provisioning)"
+            "no answer: a board that has a key opens its console only when it starts with its "
+            "jumper tied to ground (docs/hardware.md, Provisioning)"
         )
 
     def ask(self, command: str, answer_s: float = _ANSWER_S) -> list[str]:
@@ -69,18 +71,18 @@ class Console:
         raise ConsoleError("no answer from the board")
 
 
-def read_key(path: Path) -> str:
-    """The 64 hex digits in a key file. Raises ConsoleError."""
+def read_key(path: Path, size: int = 32) -> str:
+    """The hex digits in a file that holds `size` bytes. Raises ConsoleError."""
     try:
         text = path.read_text().strip()
-        if len(bytes.fromhex(text)) == 32:
+        if len(bytes.fromhex(text)) == size:
             return text
     except (OSError, ValueError) as error:
         raise ConsoleError(f"{path}: {error}") from error
-    raise ConsoleError(f"{path}: a key is 64 hexadecimal digits")
+    raise ConsoleError(f"{path}: it must hold {2 * size} hexadecimal digits")
 
 
-def make_key(path: Path) -> None:
+def make_key(path: Path, size: int = 32) -> None:
     """A fresh key in `path`, for its owner alone, unless there is one. Raises ConsoleError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -89,13 +91,17 @@ def make_key(path: Path) -> None:
     except OSError as error:
         raise ConsoleError(f"{path}: {error.strerror}") from error
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32) + "\n")
+        file.write(secrets.token_hex(size) + "\n")
 
 
-def provision(console: Console, node: int, key: str, settings: Sequence[str]) -> list[str]:
+def provision(
+    console: Console, node: int, key: str, settings: Sequence[str], secret: str = ""
+) -> list[str]:
     """Writes it all and starts the node; what the board then shows. Raises ConsoleError."""
     console.ask(f"set node {node}")
     console.ask(f"key {key}")
+    if secret:
+        console.ask(f"secret {secret}")
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
@@ -112,7 +118,10 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", required=True, help="serial port, as /dev/ttyACM0 or COM3")
     parser.add_argument("--node", type=int, help="the node's number")
     parser.add_argument("--key-file", type=Path, help="64 hex digits; the gateway has the same")
-    parser.add_argument("--new-key", action="store_true", help="make the key file if there is none")
+    parser.add_argument(
+        "--secret-file", type=Path, help="ESP32: 32 hex digits, of its network"
+    )
+    parser.add_argument("--new-key", action="store_true", help="make the files if there are none")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
     parser.add_argument(
         "--ask", action="append", default=[], metavar="COMMAND",
@@ -130,13 +139,17 @@ def main(given: Sequence[str]) -> int:
     try:
         if arguments.new_key and arguments.key_file:
             make_key(arguments.key_file)
+        if arguments.new_key and arguments.secret_file:
+            make_key(arguments.secret_file, _SECRET_BYTES)
         key = read_key(arguments.key_file) if arguments.key_file else ""
+        has_secret = arguments.secret_file is not None
+        secret = read_key(arguments.secret_file, _SECRET_BYTES) if has_secret else ""
         console = Console(arguments.port)
         try:
             console.wait()
             lines = [line for command in arguments.ask for line in console.ask(command)]
             if not arguments.ask:
-                lines = provision(console, arguments.node, key, arguments.settings)
+                lines = provision(console, arguments.node, key, arguments.settings, secret)
         finally:
             console.close()
     except ConsoleError as error:

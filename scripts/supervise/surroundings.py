@@ -32,6 +32,7 @@ class Surroundings:
         charging_port: where charge points connect.
         slot_seconds: length of a slot on the wall clock, standing for 15 minutes.
         hamlet: the small microgrid next door runs, too.
+        compiled: nodes with a radio run the ESP32's compiled firmware.
     """
 
     home: Path
@@ -42,6 +43,7 @@ class Surroundings:
     slot_seconds: int
     charging_port: int
     hamlet: bool = True
+    compiled: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Surroundings:
@@ -61,6 +63,7 @@ class Surroundings:
             slot_seconds=_positive(environment, "OHMSTEAD_SLOT_SECONDS", 15),
             charging_port=_port(environment, "OHMSTEAD_CHARGING_PORT", 0) or _usual_port(),
             hamlet=environment.get("OHMSTEAD_HAMLET") != "0",
+            compiled=environment.get("OHMSTEAD_COMPILED") == "1",
         )
 
     @property

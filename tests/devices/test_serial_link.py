@@ -111,5 +111,5 @@ def test_the_port_is_replaced_and_taken_away(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_the_plan_has_one_house_behind_a_line() -> None:
-    assert [node.id for node in PLAN.nodes if node.transport == "serial"] == [12]
+def test_the_plan_has_one_house_and_the_radio_hub_behind_a_line() -> None:
+    assert [node.id for node in PLAN.nodes if node.transport == "serial"] == [12, 100]
