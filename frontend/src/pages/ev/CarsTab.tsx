@@ -13,6 +13,7 @@ import { PercentSlider } from "../authority/PercentSlider";
 import { NeedsWallet } from "../market/NeedsWallet";
 import { CarCard } from "./CarCard";
 import { GridCard } from "./GridCard";
+import { LinkCard } from "./LinkCard";
 
 const MAX_CAPACITY_WH = 1_000_000n;
 const FIRST_RESERVE_BPS = 3_000;
@@ -47,6 +48,7 @@ function Mine({ overview }: { overview: VehicleOverview }) {
             {used.map((car) => (
               <CarCard key={car.ev_id} car={car} overview={overview} />
             ))}
+            {used.length > 0 && <LinkCard cars={used} />}
             <RegisterCar first={used.length === 0} />
           </>
         );
