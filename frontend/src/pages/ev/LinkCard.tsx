@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { query, request } from "../../api/client";
-import { type Car } from "../../api/vehicles";
+import type { Car } from "../../api/vehicles";
 import { explain } from "../../contracts/refusal";
 import { Answer } from "../../ui/Answer";
 import { Badge } from "../../ui/Badge";
