@@ -70,15 +70,11 @@ class RelayReader:
     def overview(self) -> schemas.Relays:
         """Every relay with its place in the order."""
         rules = self.rules()
-        battery = min(rules.batteries, default=None)
-        state = rules.batteries[battery] if battery is not None else None
-        told = state if state is not None and state.reported_at else None
+        batteries = [_status(key, state) for key, state in sorted(rules.batteries.items())]
+        none = schemas.BatteryStatus(battery_id=None, soc_bp=None, observed_at=None)
         return schemas.Relays(
-            battery=schemas.BatteryStatus(
-                battery_id=battery,
-                soc_bp=told.soc_bps if told else None,
-                observed_at=told.observed_at if told else None,
-            ),
+            battery=batteries[0] if batteries else none,
+            batteries=batteries,
             order={str(key): list(order) for key, order in rules.orders.items()},
             thresholds_bps={str(key): list(bps) for key, bps in rules.thresholds.items()},
             restore_margin_bps=rules.restore_margin_bps,
@@ -126,6 +122,16 @@ class RelayReader:
                 view.switch_id: request for view, request in zip(switches, requests, strict=True)
             },
         )
+
+
+def _status(battery: int, state: BatteryState) -> schemas.BatteryStatus:
+    """A battery's charge as the chain was told it last."""
+    told = state.reported_at > 0
+    return schemas.BatteryStatus(
+        battery_id=battery,
+        soc_bp=state.soc_bps if told else None,
+        observed_at=state.observed_at if told else None,
+    )
 
 
 def relay_answer(

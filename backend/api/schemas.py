@@ -248,7 +248,8 @@ class BatteryStatus(Answer):
 class Relays(Answer):
     """Every relay, and the order in which they are shed."""
 
-    battery: BatteryStatus
+    battery: BatteryStatus = Field(description="the first of `batteries`; nulls without any")
+    batteries: list[BatteryStatus] = Field(description="each sheds its own switches")
     order: dict[str, list[int]] = Field(description="battery -> switches, most important first")
     thresholds_bps: dict[str, list[int]]
     restore_margin_bps: int

@@ -182,6 +182,8 @@ def test_meters_are_listed_without_readings(world: World) -> None:
 def test_relays_show_order_thresholds_and_what_the_board_said(world: World) -> None:
     relays = world.get("/api/relays")
     assert relays["order"] == {"1": [1, 2, 3, 4]}
+    assert [battery["battery_id"] for battery in relays["batteries"]] == [1]
+    assert relays["batteries"][0] == relays["battery"]
     assert relays["thresholds_bps"] == {"1": [0, 2500, 5000, 7500]}
     workshop = relays["relays"][3]
     assert (workshop["label"], workshop["position"], workshop["threshold_bps"]) == (

@@ -38,9 +38,16 @@ from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits
 from backend.telemetry import nodes, quarantine, readings
 from backend.telemetry.store import Store
+from devices.simulator.__main__ import parse, settings_of
 from devices.simulator.mqtt_link import MqttBroker, password_of
-from devices.simulator.neighbourhood import Neighbourhood, Settings, open_session
+from devices.simulator.neighbourhood import (
+    Neighbourhood,
+    NeighbourhoodError,
+    Settings,
+    open_session,
+)
 from devices.simulator.plan import load_plan
+from scripts.demo import _broker_options
 
 pytestmark = needs_mosquitto
 PREFIX = "test/grid"
@@ -495,3 +502,16 @@ def test_files_written_again_keep_what_is_not_ours() -> None:
     assert "user house4\ntopic read a/meter/4/#" in renewed
     assert "pattern write b/node/%u/up" in renewed
     assert mqtt_access.acl_file("b", "homeassistant", renewed) == renewed
+
+
+def test_the_demo_tells_its_neighbourhood_of_the_broker() -> None:
+    given = {"OHMSTEAD_MQTT_URL": "mqtts://broker", "OHMSTEAD_MQTT_PASSWORD": "x"}
+    options = _broker_options({**given, "OHMSTEAD_MQTT_CA": "/ca.pem"})
+    home = ["--home", "h", "--gateway", "http://127.0.0.1:5000"]
+    assert settings_of(parse([*home, *options])).mqtt == MqttBroker(
+        "mqtts://broker", "ohmstead", Path("/ca.pem"), passwords=True
+    )
+    assert _broker_options({"OHMSTEAD_MQTT_PASSWORD": "x"}) == []
+    with pytest.raises(NeighbourhoodError, match="--mqtt"):
+        settings_of(parse([*home, "--mqtt", "http://broker"]))
+    assert [node.id for node in load_plan().nodes if node.transport == "mqtt"] == [8, HOUSE]

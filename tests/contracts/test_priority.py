@@ -30,21 +30,27 @@ class Society:
         self.quorum.setSigners([SIGNER.address], 1, sender=owner)
         self.registry = owner.deploy(project.PriorityRegistry, self.manager, self.quorum)
 
-    def add(self, switch: int, rule: SwitchRule | None = None, supplied: bool = True) -> Any:
+    def add(
+        self,
+        switch: int,
+        rule: SwitchRule | None = None,
+        supplied: bool = True,
+        battery: int = BANK,
+    ) -> Any:
         rule = rule or SwitchRule()
         times = (rule.min_on_s, rule.min_off_s)
-        config = (100 + switch, 5 + switch // 8, switch % 8, BANK, rule.critical, False, *times)
+        config = (100 + switch, 5 + switch // 8, switch % 8, battery, rule.critical, False, *times)
         return self.registry.addSwitch(switch, config, supplied, sender=self.owner)
 
     def at(self, time: int) -> None:
         """The next transaction's second."""
         self.chain.pending_timestamp = time
 
-    def report(self, soc_bp: int, time: int) -> Any:
-        digest = self.registry.reportDigest(BANK, soc_bp, time)
+    def report(self, soc_bp: int, time: int, battery: int = BANK) -> Any:
+        digest = self.registry.reportDigest(battery, soc_bp, time)
         signature = bytes(SIGNER.unsafe_sign_hash(digest).signature)
         self.at(time)
-        return self.registry.reportBattery(BANK, soc_bp, time, [signature], sender=self.owner)
+        return self.registry.reportBattery(battery, soc_bp, time, [signature], sender=self.owner)
 
     def commands(self, receipt: Any) -> list[RelayCommand]:
         events = self.registry.RelayCommand.from_receipt(receipt)
@@ -80,6 +86,42 @@ def test_golden_depletion(society: Society) -> None:
             shed[command.switch] = (second, soc)
             on -= 1
     assert shed == {4: (7, 72), 3: (15, 48), 2: (27, 24), 1: (51, 0)}
+
+
+def test_two_batteries_of_one_society_shed_each_their_own(society: Society) -> None:
+    """Each inverter battery has its switches, order and charge; what one does is the mirror's of
+    that one, and moves nothing behind the other."""
+    chance = random.Random(7)
+    homes = {BANK: (1, 2, 3, 4), BANK + 1: (5, 6, 7)}
+    start = society.now() + 10
+    mirrors = {}
+    for battery, switches in homes.items():
+        mirror = Battery()
+        for switch in switches:
+            society.at(start + switch)
+            society.add(switch, battery=battery)
+            mirror, _ = mirror.add_switch(switch, SwitchRule(), True, start + switch)
+        mirrors[battery] = mirror
+    time = start + 20
+    for _ in range(16):
+        time += 5
+        battery = chance.choice(list(homes))
+        other = next(key for key in homes if key != battery)
+        if chance.random() < 0.8:
+            soc_bp = chance.randrange(10_001)
+            receipt = society.report(soc_bp, time, battery)
+            mirrors[battery], expected = mirrors[battery].report(soc_bp, time)
+        else:
+            order = chance.sample(homes[battery], len(homes[battery]))
+            society.at(time)
+            receipt = society.registry.setOrder(battery, order, sender=society.owner)
+            mirrors[battery], expected = mirrors[battery].set_order(order, time)
+        assert society.commands(receipt) == expected
+        for switch in homes[other]:
+            relay, state = mirrors[other].relays[switch], society.registry.switchState(switch)
+            assert (state.closed, state.sequence) == (relay.closed, relay.sequence)
+    with ape.reverts(society.registry.PriorityRegistry_NotAPermutation):
+        society.registry.setOrder(BANK, [1, 2, 3, 5], sender=society.owner)  # 5 is the other's
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -216,6 +216,7 @@ export interface BatteryStatus {
 
 export interface RelayOverview {
   battery: BatteryStatus;
+  batteries: BatteryStatus[];
   order: Record<string, number[] | undefined>;
   thresholds_bps: Record<string, number[] | undefined>;
   restore_margin_bps: number;
