@@ -28,7 +28,8 @@ contract V2GInvariantsTest is Test {
         targetSelector(address(handler), selectors);
     }
 
-    /// One run for all of them: sessions are dear to run.
+    /// One run for all of them, and few by day: sessions are dear to run.
+    /// forge-config: default.invariant.runs = 4
     function invariant_moneySlotsChargeAndSessions() public view {
         _escrowIsSessionsAndBudget();
         _slotsCountOnce();

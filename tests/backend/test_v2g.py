@@ -274,6 +274,7 @@ def test_nothing_begins_without_the_owners_signature(garage: Garage) -> None:
     assert garage.told() == (Direction.IDLE, 0)
 
 
+@pytest.mark.nightly
 def test_unplugged_while_it_charges_it_is_settled_and_closed(garage: Garage) -> None:
     garage.sign()
     garage.plug_in()
@@ -287,6 +288,7 @@ def test_unplugged_while_it_charges_it_is_settled_and_closed(garage: Garage) -> 
     assert garage.chain_session().escrow == 0
 
 
+@pytest.mark.nightly
 def test_a_store_that_is_told_again_goes_on_with_the_session(garage: Garage) -> None:
     garage.sign()
     garage.plug_in()
