@@ -13,7 +13,7 @@ from devices.simulator.watermark import BIT_RATE, SAMPLE_HZ, STRENGTH, rates
 
 OUT = Path(__file__).parents[1] / "docs/plots/watermark.svg"
 SHORTEST_FRAME_BITS = 34 * 8
-NOISE = (1.0, 1.5, 2.0, 3.0)
+NOISE = (0.5, 0.75, 1.0, 2.0)
 COLOURS = ("#1d4e89", "#2b7a4b", "#b8860b", "#8a3b12")
 LEAST = 1e-6
 LEFT, TOP, SIDE = 70, 30, 360

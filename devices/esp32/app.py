@@ -198,10 +198,11 @@ class App:
         self._move_contacts()
         if self.role in (settings.METER, settings.BATTERY) and self._reading_is_due(now_ms):
             node.read(now_ms)
-        if self.mesh is not None and now_ms >= self._next_status_ms:
+        mesh = self.mesh
+        if mesh is not None and mesh.connected and now_ms >= self._next_status_ms:
             self._next_status_ms = now_ms + self.config["status_s"] * 1000
             if len(node.outbox) < _BATCH:  # what waits for the link is worth more than this
-                content = self.mesh.status(self.board.supply_bp(), _ESPNOW, now_ms)
+                content = mesh.status(self.board.supply_bp(), _ESPNOW, now_ms)
                 node.outbox.put(frame.MESH, node.now_s(now_ms), frame.put_mesh(2, content))
 
     def _sense(self, now_ms: int) -> None:

@@ -247,8 +247,10 @@ class Field:
         }  # fmt: skip
         stored["config"] = json.dumps(whole).encode().hex()
         before = storage.with_suffix(".nvm.json")
-        if "memory" not in stored and before.exists():
-            stored["memory"] = before.read_bytes().hex()
+        if "memory" not in stored:  # its chips are as new as it is, and show nothing yet
+            remembered = json.loads(before.read_text()) if before.exists() else {}
+            remembered["chips"] = [0] * 2 * whole["chips"]
+            stored["memory"] = json.dumps(remembered).encode().hex()
         draft = storage.with_name(storage.name + ".draft")
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(stored))

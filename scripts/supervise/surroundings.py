@@ -48,7 +48,7 @@ class Surroundings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Surroundings:
         """Reads OHMSTEAD_HOME, _PORT, _RPC_URL, _CHAIN_PORT, _CONTROL_PORT, _CHARGING_PORT,
-        _SLOT_SECONDS, _HAMLET.
+        _SLOT_SECONDS, _HAMLET, _COMPILED.
 
         Raises:
             SurroundingsError: a value is not what it should be.
@@ -63,7 +63,7 @@ class Surroundings:
             slot_seconds=_positive(environment, "OHMSTEAD_SLOT_SECONDS", 15),
             charging_port=_port(environment, "OHMSTEAD_CHARGING_PORT", 0) or _usual_port(),
             hamlet=environment.get("OHMSTEAD_HAMLET") != "0",
-            compiled=environment.get("OHMSTEAD_COMPILED") == "1",
+            compiled=environment.get("OHMSTEAD_COMPILED") != "0",
         )
 
     @property

@@ -85,6 +85,7 @@ export async function startMicrogrid() {
   const env = {
     ...process.env,
     OHMSTEAD_HOME: home,
+    OHMSTEAD_COMPILED: "0", // compiled firmware has tests of its own
     OHMSTEAD_PORT: String(await freePort()),
     OHMSTEAD_CHAIN_PORT: String(await freePort()),
     OHMSTEAD_CONTROL_PORT: String(await freePort()),

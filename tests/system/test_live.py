@@ -112,6 +112,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     environment = {key: text for key, text in os.environ.items() if not key.startswith("OHMSTEAD")}
     environment |= {
         "OHMSTEAD_HOME": str(home),
+        "OHMSTEAD_COMPILED": "0",  # compiled firmware has tests of its own
         "OHMSTEAD_PORT": str(free_port()),
         "OHMSTEAD_CHAIN_PORT": str(free_port()),
         "OHMSTEAD_CONTROL_PORT": str(free_port()),
