@@ -26,6 +26,7 @@ _WMS_PER_WH = 3600000
 _LONGEST_PACKET = 300
 _COUNT_MS = 1000
 _ESPNOW = 0
+_CHIPS_SILENT_MS = 10000  # a chip that has not answered by then does not keep the others' readings back
 
 
 class App:
@@ -71,6 +72,7 @@ class App:
         self._current_ma = [0] * 8
         self._instant = (0, 0, 0, 1000)
         self._owed_wh = 0
+        self._looked: dict = {}
         self._partial = b""
         self._sent: dict = {}  # by frame: when to send it again, how often it was sent
         self._told = 0
@@ -155,6 +157,7 @@ class App:
 
     def _measured(self, i: int, measured: chips.Measured) -> None:
         """A chip has answered."""
+        self._looked[i] = True
         gained_wh = self._counters[2 * i].advance(measured.imported_wh)
         given_wh = self._counters[2 * i + 1].advance(measured.exported_wh)
         if self.role == settings.RELAY:
@@ -239,8 +242,12 @@ class App:
         return registers
 
     def _reading_is_due(self, now_ms: int) -> bool:
-        """Just before a slot's end, and in between; more often while the link takes nothing."""
+        """Just before a slot's end, and in between; more often while the link takes nothing. None before
+        every chip was looked at: registers would be those before the start, at a time after it."""
         node, config = self.node, self.config
+        chips_known = not config["chip"] or len(self._looked) >= config["chips"]
+        if not chips_known and now_ms < _CHIPS_SILENT_MS:
+            return False
         if node.clock_set and config["slot_s"]:
             clock_ms = now_ms + node.clock_offset_ms + _BEFORE_SLOT_END_MS
             slot = clock_ms // (config["slot_s"] * 1000)

@@ -75,13 +75,13 @@ def test_a_relay_board_is_provisioned_obeys_cuts_off_and_remembers(tmp_path: Pat
         assert [board.pins[pin] for pin in RELAY_PINS] == [1, 0, 1, 0]
 
         b.run(2_000)
-        b.command(5, 1 << 40 | 1, pin=1, closed=1, cutoff_wh=2_050)
-        b.until(lambda: five.acks)
-        assert five.acks == [(1 << 40 | 1, 1, 1, frame.ACK_APPLIED, 2_000)]
+        b.insist(5, 1 << 40 | 1, pin=1, closed=1, cutoff_wh=2_050)
+        assert set(five.acks) == {(1 << 40 | 1, 1, 1, frame.ACK_APPLIED, 2_000)}
+        told = len(five.acks)
         assert board.pins[RELAY_PINS[1]] == 1
         b.shown[5, 1] = Shown(2_051)
-        b.until(lambda: len(five.acks) == 2)
-        assert five.acks[1] == (1 << 40 | 1, 1, 0, frame.ACK_CUTOFF, 2_051)
+        b.until(lambda: len(five.acks) > told)
+        assert five.acks[-1] == (1 << 40 | 1, 1, 0, frame.ACK_CUTOFF, 2_051)
         assert board.pins[RELAY_PINS[1]] == 0
 
         before = five.newest

@@ -142,6 +142,16 @@ class Bench:
         payload = frame.put_command(command_id, pin, closed, cutoff_wh, 0)
         self.send(node_id, frame.COMMAND, payload)
 
+    def insist(self, node_id: int, command_id: int, **order: int) -> None:
+        """The command again until it is acknowledged, as a gateway does."""
+        acks = self.gateway.nodes[node_id].acks
+        for _ in range(10):
+            self.command(node_id, command_id, **order)
+            self.run(3_000)
+            if any(ack[0] == command_id for ack in acks):
+                return
+        raise AssertionError("no acknowledgement came")
+
     def _to_hub(self, made: bytes) -> None:
         if not self.lose():
             self.hub.type(cobs.encode(made) + b"\0")
