@@ -121,8 +121,18 @@ class Listener:
         assert self._ready.wait(PATIENCE_S), "the broker took no subscription"
         return self
 
-    def say(self, topic: str, payload: bytes | str, retain: bool = False) -> None:
-        self.client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
+    def say(self, topic: str, payload: bytes | str, retain: bool = False, qos: int = 1) -> None:
+        """Returns when the broker has it. A broker may hang up on whom it denied something."""
+        ends = time.monotonic() + PATIENCE_S
+        while time.monotonic() < ends:
+            said = self.client.publish(topic, payload, qos=qos, retain=retain)
+            try:
+                said.wait_for_publish(PATIENCE_S)
+            except RuntimeError:  # not connected: it goes out as soon as that is so, or again here
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError("the broker is away")
 
     def latest(self, topic: str) -> str | None:
         """The newest text on a topic."""

@@ -442,9 +442,12 @@ def test_under_tls_a_node_has_its_own_topics_and_no_others(
         guarded.port, f"{PREFIX}/#", user="7", password=password_of(key_of(7)), ca=ca
     ).ready()
     meter.count(1)
-    other.say(f"{PREFIX}/node/4/up", join_octets([meter.keyframe_at(SINCE)]))
-    other.say(f"{PREFIX}/gateway/status", "offline")
-    other.say(f"{PREFIX}/relay/4/set", "OFF")
+    for topic, payload in (
+        ("node/4/up", join_octets([meter.keyframe_at(SINCE)])),
+        ("gateway/status", b"offline"),
+        ("relay/4/set", b"OFF"),
+    ):
+        other.say(f"{PREFIX}/{topic}", payload, qos=0)
     meter.count(1)
     node.send(meter.keyframe_at(SINCE))
     assert node.results() == [(3, Result.ACCEPTED)]
