@@ -63,7 +63,7 @@ class Surroundings:
             slot_seconds=_positive(environment, "OHMSTEAD_SLOT_SECONDS", 15),
             charging_port=_port(environment, "OHMSTEAD_CHARGING_PORT", 0) or _usual_port(),
             hamlet=environment.get("OHMSTEAD_HAMLET") != "0",
-            compiled=environment.get("OHMSTEAD_COMPILED") == "1",
+            compiled=environment.get("OHMSTEAD_COMPILED") != "0",
         )
 
     @property
