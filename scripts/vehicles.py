@@ -58,7 +58,8 @@ def set_up(
         )
         if known_limits != limits:
             operator.send(v2g.vehicles.set_charge_point(charger.node, *limits))
-    if sum(views.ask(v2g.exchange.budget(), max_age_s=0.0)) == 0:
+    budget: tuple[int, int] = views.ask(v2g.exchange.budget(), max_age_s=0.0)
+    if sum(budget) == 0:
         _have(operator, views, clients, _BUDGET)
         operator.send(v2g.exchange.fund_budget(_BUDGET))
     known = _known(views, v2g)
