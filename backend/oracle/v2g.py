@@ -130,12 +130,15 @@ class V2GKeeper:
         """Other rates for the coming slot, or those in force confirmed before they are too old."""
         rates = clients.rates
         asked: list[Call[Any]] = [
-            rates.next_rates(), rates.rates_at(slot + 1), rates.checked_at(), rates.settings()
+            rates.next_rates(), rates.rates_at(slot + 1), rates.checked_at(), rates.settings(),
+            rates.grid_state(),
         ]  # fmt: skip
         answers = self._answered(asked)
         if answers is None:
             return []  # nothing committed, or a source that is too old
-        (coming, _, _), in_force, checked_at, settings = answers
+        (coming, _, _), in_force, checked_at, settings, (of_slot, _, _) = answers
+        if of_slot + settings["maxStateAgeSlots"] <= slot:
+            return []  # good in this slot only, and the call may be mined in the next
         old = self._now() - checked_at > settings["maxPriceAge"] / 2
         if coming == in_force and not old:
             return []

@@ -115,10 +115,8 @@ def test_slots_relays_and_events_come_as_they_happen(world: World, browser: Brow
 
 
 def test_an_acknowledgement_moves_the_relay(world: World, browser: Browser) -> None:
-    from test_api import _acknowledge
-
     browser.until("summary")
-    _acknowledge(world, 4, closed=True)
+    world.acknowledge(4, closed=True)
     relay = browser.until("relay", lambda body: body["switch_id"] == 4)
     assert (relay["acknowledged_closed"], relay["pending"]) == (True, False)
 
