@@ -135,7 +135,7 @@ def _supply(kind: EntityKind, registers: tuple[int, ...]) -> int:
 def _nothing_is_left_over(backend: WholeBackend) -> None:
     """The outbox comes to rest, and nothing in it has failed for good.
 
-    But rates: they are of the grid's newest state, and the chain refuses those that a fault made late.
+    But rates: they follow the newest slot, and the chain refuses those that a fault made late.
     """
 
     def failed() -> list[str]:

@@ -99,7 +99,7 @@ class Bench:
     def run(self, ms: int) -> None:
         self.time.run_for_ms(ms)
 
-    def until(self, condition: Callable[[], object], within_ms: int = 60_000) -> None:
+    def until(self, condition: Callable[[], object], within_ms: int = 300_000) -> None:
         """Lets time pass until something is so."""
         ends_us = self.time.now_us + within_ms * 1000
         while not condition():
