@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from wasm_kit import HUB, SECRET, bench, key_of, needs_boards
 
 from devices import firmware
@@ -123,7 +124,7 @@ def test_a_battery_monitor_counts_what_a_bank_gives(tmp_path: Path) -> None:
         assert abs(readings[-1].values[frame.SOC_BP] - truth.soc_bp) < 150
 
 
-# Compiled boards find each other late now and then: that one is for the night until it is understood.
+# Compiled boards find each other late now and then: those are for the night until it is understood.
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_a_battery_monitor_two_hops_away_measures_and_counts(
     tmp_path: Path, compiled: bool
