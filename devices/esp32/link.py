@@ -1,8 +1,8 @@
 """What carries packets from one node to those in reach of it, whatever the medium.
 
 A link has no clock and no threads: whoever runs it passes the time in, in milliseconds that never step
-back. What is above it (the mesh: who forwards to whom) uses only this; what is below (ESP-NOW, LoRa,
-power line) is chosen by `failover.py`.
+back. What is above it (the mesh: who forwards to whom) uses only this; below is ESP-NOW. LoRa
+and power line are media of the simulated ether so far (their rates, delays, losses), without a link of their own.
 
     link.address                     six bytes: `mac_of(node_id)`
     link.send(dst, payload, priority) -> ticket
