@@ -53,7 +53,7 @@ def restart_chain(backend: WholeBackend, state: Path) -> None:
     backend.anvil.start(load=state)
 
 
-@pytest.mark.nightly  # over a minute; each fault by itself is by day in test_sender and test_follower
+@pytest.mark.nightly  # over a minute; single faults are by day in test_sender, test_follower
 @pytest.mark.e2e
 def test_every_fault_of_the_chains_node(backend: WholeBackend, tmp_path: Path) -> None:
     meters = {m: HttpMeter(backend.url, Meter(m), random.Random(SEED + m)) for m in KINDS}
