@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {IEvRegistry} from "contracts/interfaces/IEvRegistry.sol";
 import {IIncentiveRates} from "contracts/interfaces/IIncentiveRates.sol";
 import {IOrderRules} from "contracts/interfaces/IOrderRules.sol";
 import {IV2GExchange} from "contracts/interfaces/IV2GExchange.sol";
@@ -210,14 +211,37 @@ contract OrdersTest is V2GTest {
         _refuse(id, CHARGE, 1, 1, abi.encodeWithSelector(stale, checkedAt));
     }
 
-    function test_order_unsettledBacklog() public {
+    function test_order_unsettledSessionKnowsNoChargeAnyMore() public {
         uint256 id = _begin();
         uint64 started = ledger.currentSlot();
-        for (uint256 i = 0; i < 33; ++i) {
+        for (uint256 i = 0; i < 5; ++i) {
             _noon(3_000);
         }
-        bytes4 behind = IV2GExchange.V2GExchange_StaleSoc.selector;
-        _refuse(id, CHARGE, 1, 1, abi.encodeWithSelector(behind, started, started + 29));
+        bytes4 stale = IV2GExchange.V2GExchange_StaleSoc.selector;
+        _refuse(id, CHARGE, 1, 1, abi.encodeWithSelector(stale, started, started + 1));
+    }
+
+    /// However old the charge may be by the operator's limits, orders read 32 slots back at most.
+    function test_order_unsettledBacklog() public {
+        IEvRegistry.Limits memory limits = _limits();
+        limits.maxSocAgeSlots = 1_000;
+        vm.prank(operator);
+        vehicles.setLimits(limits);
+        uint256 id = _begin();
+        uint64 started = ledger.currentSlot();
+        Line memory opening = _line(_noon(3_000), POINT);
+        Line memory second = _line(_noon(3_000), POINT);
+        for (uint256 i = 0; i < 31; ++i) {
+            _noon(3_000);
+        }
+        _publishCarbon(GRAMS);
+        rates.updateIncentiveRates();
+        bytes4 behind = IV2GExchange.V2GExchange_TooFarBehind.selector;
+        _refuse(id, CHARGE, 1, 1, abi.encodeWithSelector(behind, started));
+        _settleLine(id, opening);
+        _refuse(id, CHARGE, 1, 1, abi.encodeWithSelector(behind, started));
+        _settleLine(id, second);
+        _charge(id, 1, 1);
     }
 
     function test_order_pastTheDeparture() public {

@@ -381,6 +381,17 @@ contract SessionsTest is V2GTest {
         this.settleLine(id, line);
     }
 
+    /// Signers can shift energy from one charge point's line to another's, which leaves the totals as they are.
+    function test_settle_registersThatWentBack() public {
+        uint256 id = _atNoon();
+        _settleSession(id, _flow(1_000, 0));
+        _countStorageBack(POINT, 1, 0);
+        _countStorage(OTHER_POINT, 1, 0);
+        Line memory line = _line(_commitSlot(), POINT);
+        vm.expectRevert(abi.encodeWithSelector(IV2GExchange.V2GExchange_RegisterWentBack.selector, id));
+        this.settleLine(id, line);
+    }
+
     function test_settle_unknownAndUncommitted() public {
         uint256 id = _atNoon();
         Line memory line = _line(ledger.latestSlot(), POINT);

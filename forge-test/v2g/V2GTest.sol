@@ -13,6 +13,7 @@ import {EvRegistry} from "contracts/v2g/EvRegistry.sol";
 import {IncentiveRates} from "contracts/v2g/IncentiveRates.sol";
 import {OrderRules} from "contracts/v2g/OrderRules.sol";
 import {V2GExchange} from "contracts/v2g/V2GExchange.sol";
+import {V2GState} from "contracts/v2g/V2GState.sol";
 import {CommunityTest} from "../market/CommunityTest.sol";
 import {SlotTree} from "../market/SlotTree.sol";
 
@@ -84,7 +85,7 @@ abstract contract V2GTest is CommunityTest {
         rates = new IncentiveRates(address(manager), ledger, posted, carbon, _settings());
         OrderRules rules = new OrderRules(rates);
         exchange =
-            new V2GExchange(address(manager), V2GExchange.Links(vehicles, ledger, quorum, house, rates, rules));
+            new V2GExchange(address(manager), V2GState.Links(vehicles, ledger, quorum, house, rates, rules));
     }
 
     function _grantV2g() private {

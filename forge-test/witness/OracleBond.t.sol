@@ -57,6 +57,13 @@ contract OracleBondTest is WitnessTest {
         new OracleBond(address(manager), 1, 5_000, community);
     }
 
+    function test_figures_areThoseItWasMadeWith() public view {
+        assertEq(uint256(bond.unbondingSeconds()), 2 days);
+        assertEq(bond.community(), community);
+        assertEq(bond.proverShareBps(), SHARE_BPS);
+        assertEq(bond.totalBondedWei(), nodes.length * BOND_WEI);
+    }
+
     function test_unbonding_waitsThenIsPulled() public {
         vm.prank(nodes[0]);
         bond.startUnbonding(0.4 ether, alice);

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fixtures_money import HOUSE, KINDS, ROOF, RUPEE, SALT, SLOT_SECONDS, Microgrid
+from fixtures_money import HOUSE, ROOF, RUPEE, SLOT_SECONDS, Microgrid
+from fixtures_money import PLAN as COMMUNITY_PLAN
 
 from backend.market.uniform_price import TickGrid
-from backend.oracle.sum_tree import Leaf, SumTree, pack_registers
-from scripts.plan import local_plan
 
 MARKET = 4
 DEPOSIT = 5_000 * RUPEE
-PLAN = local_plan(["0x" + f"{i:040x}" for i in (0x51, 0x52, 0x53)], SLOT_SECONDS).markets
+PLAN = COMMUNITY_PLAN.markets
 TICKS = TickGrid(PLAN.tick_micro_inr_per_kwh, PLAN.tick_micro_inr_per_kwh, PLAN.tick_count)
 BID, OFFER = 0, 1
 
@@ -57,20 +56,13 @@ class Members:
         grid = self.grid
         self.until(slot * SLOT_SECONDS)
         assert grid.close_slot() == slot
-        tree = SumTree.build([self._leaf(meter) for meter in grid.counted])
-        proof = tree.multiproof([HOUSE, ROOF])
-        leaves = [(m, pack_registers(grid.counted[m]), SALT) for m in (HOUSE, ROOF)]
-        words = [node.words() for node in proof.siblings]
-        self.pool.report(slot, leaves, words, proof.flags, sender=grid.stranger)
+        self.pool.report(slot, *grid.lines(slot, [HOUSE, ROOF]), sender=grid.stranger)
         self.pool.close(slot, sender=grid.stranger)
         self.pool.settle(slot, [HOUSE, ROOF], sender=grid.stranger)
 
     def wealth(self, person: Any) -> int:
         """Free and locked INR."""
         return int(self.house.balanceOf(person) + self.house.lockedOf(person))
-
-    def _leaf(self, meter: int) -> Leaf:
-        return Leaf(meter, KINDS[meter], self.grid.counted[meter], SALT)
 
 
 @pytest.fixture

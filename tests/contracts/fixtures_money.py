@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,14 @@ def _signers() -> list[LocalAccount]:
     return sorted(made, key=lambda account: int(account.address, 16))
 
 
+SIGNERS = _signers()
+PLAN = local_plan([signer.address for signer in SIGNERS], SLOT_SECONDS)
+
+
+def _tree(counted: Mapping[int, Registers]) -> SumTree:
+    return SumTree.build([Leaf(meter, KINDS[meter], now, SALT) for meter, now in counted.items()])
+
+
 @dataclass
 class Microgrid:
     """Contracts by name, people by role, and the meters' true registers."""
@@ -48,6 +56,8 @@ class Microgrid:
     signers: list[LocalAccount]
     addresses: dict[str, str]
     counted: dict[int, Registers] = field(default_factory=lambda: {m: Registers() for m in KINDS})
+    closed: dict[int, dict[int, Registers]] = field(default_factory=dict)
+    """What was counted, by closed slot."""
 
     def __getattr__(self, name: str) -> Any:
         """`grid.market`, `grid.alice`."""
@@ -71,17 +81,31 @@ class Microgrid:
         """Ends the running slot, commits it with two signatures and settles every meter."""
         slot: int = self.ledger.currentSlot()
         self.chain.mine(timestamp=max((slot + 1) * SLOT_SECONDS, self.chain.pending_timestamp))
-        tree = SumTree.build([self._leaf(meter) for meter in self.counted])
+        tree = _tree(self.counted)
         totals = (tree.totals.lo, tree.totals.hi)
         commitment = (slot, self.ledger.latestSlot(), tree.root, totals, tree.leaf_count)
-        digest = self.ledger.commitmentDigest(commitment)
-        signatures = [bytes(s.unsafe_sign_hash(digest).signature) for s in self.signers[:2]]
+        signatures = self.signed(self.ledger.commitmentDigest(commitment))
         self.ledger.commitSlot(commitment, signatures, sender=self.relayer)
-        proof = tree.multiproof(self.counted)
-        leaves = [(meter, pack_registers(now), SALT) for meter, now in sorted(self.counted.items())]
-        siblings = [node.words() for node in proof.siblings]
-        self.ledger.settleMany(slot, leaves, siblings, proof.flags, sender=self.relayer)
+        self.closed[slot] = dict(self.counted)
+        self.ledger.settleMany(slot, *self.lines(slot, self.counted), sender=self.relayer)
         return slot
+
+    def signed(self, digest: bytes, by: int = 2) -> list[bytes]:
+        """What so many oracle nodes sign, ascending by address."""
+        return [bytes(s.unsafe_sign_hash(digest).signature) for s in self.signers[:by]]
+
+    def line(self, slot: int, meter: int) -> tuple[Any, list[Any], int]:
+        """Leaf, proof and path of a meter's line in a closed slot."""
+        proof = _tree(self.closed[slot]).proof(meter)
+        leaf = (meter, pack_registers(self.closed[slot][meter]), SALT)
+        return leaf, [node.words() for node in proof.siblings], proof.path
+
+    def lines(self, slot: int, meters: Iterable[int]) -> tuple[list[Any], list[Any], bytes]:
+        """Leaves of several meters in a closed slot, with their proof and its flags."""
+        shown = sorted(meters)
+        proof = _tree(self.closed[slot]).multiproof(shown)
+        leaves = [(meter, pack_registers(self.closed[slot][meter]), SALT) for meter in shown]
+        return leaves, [node.words() for node in proof.siblings], proof.flags
 
     def shine(self, wh: int) -> None:
         """The sun puts energy into the inventory."""
@@ -117,9 +141,6 @@ class Microgrid:
     def wait(self, seconds: int) -> None:
         """Time passes."""
         self.chain.mine(timestamp=self.chain.pending_timestamp + seconds)
-
-    def _leaf(self, meter: int) -> Leaf:
-        return Leaf(meter, KINDS[meter], self.counted[meter], SALT)
 
 
 def _set_up(grid: Microgrid) -> None:
@@ -178,12 +199,10 @@ NAMES = {
 @pytest.fixture(scope="session")
 def deployed_grid(project: Any, accounts: Any, chain: Any, tmp_path_factory: Any) -> Microgrid:
     """Deployed once; every test gets it as it was (Ape isolates the chain)."""
-    signers = _signers()
-    plan = local_plan([signer.address for signer in signers], SLOT_SECONDS)
     progress: Path = tmp_path_factory.mktemp("deployment") / "progress.json"
     deployer = accounts[development.DEPLOYER]
     deployed = Deployer(
-        project, deployer, chain.chain_id, plan, progress, lambda _line: None
+        project, deployer, chain.chain_id, PLAN, progress, lambda _line: None
     ).deploy()
     people = {
         "deployer": deployer,
@@ -203,7 +222,7 @@ def deployed_grid(project: Any, accounts: Any, chain: Any, tmp_path_factory: Any
         key = "Stablecoin" if name == "DemoRupee" else name
         contracts[short] = getattr(project, name).at(deployed[key].address)
     addresses = {name: found.address for name, found in deployed.items()}
-    grid = Microgrid(contracts, people, chain, signers, addresses)
+    grid = Microgrid(contracts, people, chain, SIGNERS, addresses)
     _set_up(grid)
     return grid
 

@@ -7,12 +7,11 @@ import json
 from typing import Any
 from xml.etree import ElementTree
 
-import ape
 import pytest
-from fixtures_money import CO2, ROOF, SALT, SOLAR, Microgrid
+from fixtures_money import CO2, ROOF, SOLAR, Microgrid
+from refusals import reverts
 
-from backend.oracle.digests import SigningDomain, carbon_digest, sign
-from backend.oracle.sum_tree import EntityKind, Leaf, SumTree, pack_registers
+from backend.oracle.digests import SigningDomain, carbon_digest
 
 CHAIN_ID = 31337
 FIELD = (1, 2, False, b"\x11" * 32)
@@ -20,47 +19,26 @@ FIELD = (1, 2, False, b"\x11" * 32)
 ISSUED, WITHDRAWN = 4, 5
 
 
-class Sun:
-    """The community's solar field, its slots and the proofs of them."""
-
-    def __init__(self, grid: Microgrid) -> None:
-        self.grid = grid
-        self.trees: dict[int, SumTree] = {}
-        self.leaves: dict[int, Leaf] = {}
-
-    def shine(self, wh: int) -> int:
-        self.grid.count(SOLAR, exported_wh=wh)
-        tree = SumTree.build([self.grid._leaf(meter) for meter in self.grid.counted])
-        slot = self.grid.close_slot()
-        self.trees[slot] = tree
-        self.leaves[slot] = Leaf(SOLAR, EntityKind.DER, self.grid.counted[SOLAR], SALT)
-        return slot
-
-    def claim(self, from_slot: int, to_slot: int) -> tuple[Any, ...]:
-        return (from_slot, to_slot, 0, *self._end(from_slot), *self._end(to_slot))
-
-    def _end(self, slot: int) -> tuple[Any, ...]:
-        proof = self.trees[slot].proof(SOLAR)
-        leaf = (SOLAR, pack_registers(self.leaves[slot].registers), SALT)
-        return leaf, [node.words() for node in proof.siblings], proof.path
+def shine(grid: Microgrid, wh: int) -> int:
+    """The field counts on; the slot that shows it."""
+    grid.count(SOLAR, exported_wh=wh)
+    return grid.close_slot()
 
 
-@pytest.fixture
-def sun(grid: Microgrid) -> Sun:
-    return Sun(grid)
+def claim_of(grid: Microgrid, from_slot: int, to_slot: int) -> tuple[Any, ...]:
+    return (from_slot, to_slot, 0, *grid.line(from_slot, SOLAR), *grid.line(to_slot, SOLAR))
 
 
 def publish(grid: Microgrid, first_hour: int, grams: list[int]) -> Any:
     domain = SigningDomain("Ohmstead CarbonIntensity", "1", CHAIN_ID, grid.intensity.address)
     digest = carbon_digest(domain, first_hour, grams, grid.quorum.epoch())
     assert bytes(grid.intensity.publicationDigest(first_hour, grams)) == digest
-    signatures = [sign(signer, digest) for signer in grid.signers[:2]]
-    return grid.intensity.publish(first_hour, grams, signatures, sender=grid.stranger)
+    return grid.intensity.publish(first_hour, grams, grid.signed(digest), sender=grid.stranger)
 
 
-def issued(grid: Microgrid, sun: Sun, wh: int) -> int:
+def issued(grid: Microgrid, wh: int) -> int:
     """The operator's certificate of one slot of the field."""
-    claim = sun.claim(sun.shine(0), sun.shine(wh))
+    claim = claim_of(grid, shine(grid, 0), shine(grid, wh))
     grid.certificates.requestForCommunity(claim, FIELD, sender=grid.operator)
     lot = grid.certificates.lotCount()
     grid.certificates.approveRequests([lot], sender=grid.certifier)
@@ -74,9 +52,9 @@ def decoded(uri: str, kind: str) -> bytes:
     return base64.b64decode(body, validate=True)
 
 
-def test_from_the_sun_to_credits(grid: Microgrid, sun: Sun) -> None:
+def test_from_the_sun_to_credits(grid: Microgrid) -> None:
     certificates = grid.certificates
-    certificate = issued(grid, sun, 5_000)
+    certificate = issued(grid, 5_000)
     assert certificates.ownerOf(certificate) == grid.operator
     certificates.transferFrom(grid.operator, grid.bob, certificate, sender=grid.operator)
     lot = certificates.lotOf(1)
@@ -94,9 +72,9 @@ def test_from_the_sun_to_credits(grid: Microgrid, sun: Sun) -> None:
     assert not certificates.verify(certificate + 1)[0]
 
 
-def test_the_picture_shows_source_period_energy_and_state(grid: Microgrid, sun: Sun) -> None:
+def test_the_picture_shows_source_period_energy_and_state(grid: Microgrid) -> None:
     certificates = grid.certificates
-    certificate = issued(grid, sun, 5_000)
+    certificate = issued(grid, 5_000)
     document = json.loads(decoded(certificates.tokenURI(certificate), "application/json"))
     assert document["name"] == f"Renewable certificate {certificate}"
     traits = {entry["trait_type"]: entry["value"] for entry in document["attributes"]}
@@ -116,7 +94,7 @@ def test_the_picture_shows_source_period_energy_and_state(grid: Microgrid, sun: 
         return str(shown["attributes"][-1]["value"])
 
     certificates.retire(certificate, 1_000, grid.alice, "home", sender=grid.operator)
-    with ape.reverts(certificates.ERC721NonexistentToken, tokenId=certificate):
+    with reverts(certificates.ERC721NonexistentToken, tokenId=certificate):
         certificates.tokenURI(certificate)  # split
     assert state(certificate + 1) == "retired"
     certificates.withdrawLot(1, "the field was not connected", sender=grid.certifier)
@@ -144,20 +122,20 @@ def test_dates_of_pictures(project: Any, grid: Microgrid, time: int, shown: str)
     assert f"{shown} - {shown} UTC" in document["description"]
 
 
-def test_what_the_certifier_alone_may(grid: Microgrid, sun: Sun) -> None:
+def test_what_the_certifier_alone_may(grid: Microgrid) -> None:
     certificates = grid.certificates
-    claim = sun.claim(sun.shine(0), sun.shine(100))
-    with ape.reverts(certificates.AccessManagedUnauthorized, caller=grid.alice):
+    claim = claim_of(grid, shine(grid, 0), shine(grid, 100))
+    with reverts(certificates.AccessManagedUnauthorized, caller=grid.alice):
         certificates.requestForCommunity(claim, FIELD, sender=grid.alice)
     certificates.requestForCommunity(claim, FIELD, sender=grid.operator)
     for who in ("operator", "relayer", "authority", "pauser", "admin", "stranger"):
         caller = getattr(grid, who)
-        with ape.reverts(certificates.AccessManagedUnauthorized, caller=caller):
+        with reverts(certificates.AccessManagedUnauthorized, caller=caller):
             certificates.approveRequests([1], sender=caller)
         for method in (certificates.refuseRequest, certificates.withdrawLot):
-            with ape.reverts(certificates.AccessManagedUnauthorized, caller=caller):
+            with reverts(certificates.AccessManagedUnauthorized, caller=caller):
                 method(1, "no", sender=caller)
-    with ape.reverts(certificates.RenewableCertificate_AlreadyCertified, meter=SOLAR):
+    with reverts(certificates.RenewableCertificate_AlreadyCertified, meter=SOLAR):
         certificates.requestForCommunity(claim, FIELD, sender=grid.operator)
     certificates.refuseRequest(1, "another field's papers", sender=grid.certifier)
     assert certificates.reasonOf(1) == "another field's papers"
@@ -167,19 +145,19 @@ def test_what_the_certifier_alone_may(grid: Microgrid, sun: Sun) -> None:
 def test_only_certificates_mint_credits_and_only_the_admin_sets_bounds(grid: Microgrid) -> None:
     for who in ("operator", "certifier", "admin", "relayer"):
         caller = getattr(grid, who)
-        with ape.reverts(grid.token.AccessManagedUnauthorized, caller=caller):
+        with reverts(grid.token.AccessManagedUnauthorized, caller=caller):
             grid.token.mintCo2(grid.alice, 1, sender=caller)
     limits = (0, 900, 86_400, 0)
-    with ape.reverts(grid.intensity.AccessManagedUnauthorized, caller=grid.operator):
+    with reverts(grid.intensity.AccessManagedUnauthorized, caller=grid.operator):
         grid.intensity.setBounds(limits, sender=grid.operator)
     grid.intensity.setBounds(limits, sender=grid.admin)
     assert tuple(grid.intensity.bounds()) == limits
 
 
-def test_a_roof_that_nobody_claimed_is_the_communitys(grid: Microgrid, sun: Sun) -> None:
-    claim = list(sun.claim(sun.shine(0), sun.shine(100)))
+def test_a_roof_that_nobody_claimed_is_the_communitys(grid: Microgrid) -> None:
+    claim = list(claim_of(grid, shine(grid, 0), shine(grid, 100)))
     claim[3] = (ROOF, *claim[3][1:])
-    with ape.reverts(grid.certificates.RenewableCertificate_TwoMeters):
+    with reverts(grid.certificates.RenewableCertificate_TwoMeters):
         grid.certificates.request(tuple(claim), FIELD, sender=grid.alice)
 
 

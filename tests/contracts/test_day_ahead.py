@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import ape
 from eth_account.messages import encode_typed_data
 from fixtures_members import BID, DEPOSIT, OFFER, PLAN, TICKS, Members
 from fixtures_money import HOUSE, ROOF, SLOT_SECONDS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from refusals import reverts
 
 from backend.market.book import OrderBook
 from backend.market.money import cost_up, proceeds_down
@@ -69,7 +69,7 @@ def test_the_plans_tick_leaves_no_dust(members: Members) -> None:
     members.clear(slot)
     members.day_ahead.claim(ids, sender=members.grid.stranger)
     assert members.day_ahead.dustMicroInr() == 0
-    with ape.reverts(members.day_ahead.DayAheadMarket_NoDust):
+    with reverts(members.day_ahead.DayAheadMarket_NoDust):
         members.day_ahead.sweepDust(sender=members.grid.stranger)
 
 
@@ -106,7 +106,7 @@ def test_a_robots_signature_is_eip_712(members: Members) -> None:
     receipt = market.placeSigned(ROOF, orders, deadline, signature, sender=grid.stranger)
     (event,) = market.OrderPlaced.from_receipt(receipt)
     assert (event.meter, event.holder, event.energyWh) == (ROOF, grid.bob, 700)
-    with ape.reverts(market.DayAheadMarket_BadSignature, inputs={"trader": grid.bob}):
+    with reverts(market.DayAheadMarket_BadSignature, trader=grid.bob):
         market.placeSigned(ROOF, orders, deadline, signature, sender=grid.stranger)
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import ape
 import pytest
 from eth_abi.abi import encode
 from eth_utils.abi import collapse_if_tuple
+from refusals import reverts
 
 from scripts import development
-from scripts.deployer import ORDER, Deployed, Deployer, DeployError
+from scripts.construction import ORDER
+from scripts.deployer import Deployed, Deployer, DeployError
 from scripts.deployment_file import write_deployment
 from scripts.etherscan import Etherscan, EtherscanError, Source
 from scripts.plan import Parameters, Plan, Stablecoin, local_plan
@@ -141,7 +142,7 @@ def test_roles_are_held_as_planned_and_the_deployer_holds_none(
     deployer = accounts[development.DEPLOYER]
     assert deployer.address.lower() not in everyone
     assert not [role for role in Role if manager.hasRole(int(role), deployer)[0]]
-    with ape.reverts():
+    with reverts():
         manager.grantRole(int(Role.OPERATOR), deployer, 0, sender=deployer)
 
 
@@ -180,10 +181,10 @@ def test_the_admin_announces_what_it_does(
     admin = accounts[development.ADMIN]
     assert manager.hasRole(int(Role.ADMIN), admin) == [True, DELAY]
     data = price.setBounds.encode_input(1, 2)
-    with ape.reverts():
+    with reverts():
         price.setBounds(1, 2, sender=admin)
     manager.schedule(price, data, 0, sender=admin)
-    with ape.reverts():
+    with reverts():
         manager.execute(price, data, sender=admin)
     chain.mine(deltatime=DELAY)
     manager.execute(price, data, sender=admin)
@@ -195,7 +196,7 @@ def test_the_admin_cannot_hand_out_roles_at_once_either(
 ) -> None:
     manager = deploy(make_plan(delay=DELAY))["AccessManager"]
     admin = accounts[development.ADMIN]
-    with ape.reverts():
+    with reverts():
         manager.grantRole(int(Role.OPERATOR), admin, 0, sender=admin)
 
 

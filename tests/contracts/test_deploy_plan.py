@@ -5,11 +5,12 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from backend.chain.accounts import AccountError, load_account
-from scripts import development
+from scripts import development, keyfiles
 from scripts.claim_codes import ClaimCode, ClaimCodes
 from scripts.keyfiles import KeyFileError, account_once, keystore_once, secret_once
 from scripts.new_keys import make_plan
@@ -161,6 +162,18 @@ def test_the_local_plan_keeps_roles_apart_and_acts_at_once() -> None:
     assert plan.roles.holders().threshold == 2
 
 
+@pytest.fixture
+def quick_keystores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven keystores made to resist guessing take seconds each; these are opened at once."""
+    encrypt = keyfiles.Account.encrypt
+
+    def encrypt_weakly(key: bytes, passphrase: str) -> Any:
+        return encrypt(key, passphrase, iterations=2)
+
+    monkeypatch.setattr(keyfiles, "Account", Mock(wraps=keyfiles.Account, encrypt=encrypt_weakly))
+
+
+@pytest.mark.usefixtures("quick_keystores")
 def test_fresh_keys_make_a_plan_and_are_kept(tmp_path: Path) -> None:
     path, keys = tmp_path / "deployments/sepolia.toml", tmp_path / "keys"
     files = make_plan(path, keys, "correct horse")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import ape
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from fixtures_money import INR, LIMITLESS, RUPEE, Microgrid
+from refusals import reverts
 
 from scripts.plan import EtherRate
 
@@ -101,33 +101,33 @@ def test_stablecoin_with_a_permit(grid: Microgrid, chain: Any, accounts: Any) ->
 
 def test_refusals(grid: Microgrid, coins: Any) -> None:
     desk, alice = grid.desk, grid.alice
-    with ape.reverts(desk.PowerCoinDesk_ZeroAmount):
+    with reverts(desk.PowerCoinDesk_ZeroAmount):
         desk.buyWithEther(alice, 0, value=0, sender=alice)
-    with ape.reverts(desk.PowerCoinDesk_Slippage, result=RATE, limit=RATE + 1):
+    with reverts(desk.PowerCoinDesk_Slippage, result=RATE, limit=RATE + 1):
         desk.buyWithEther(alice, RATE + 1, value=ETHER, sender=alice)
-    with ape.reverts(desk.PowerCoinDesk_Slippage, result=5, limit=6):
+    with reverts(desk.PowerCoinDesk_Slippage, result=5, limit=6):
         desk.buyWithToken(alice, 5, 6, sender=alice)
-    with ape.reverts(desk.PowerCoinDesk_AssetShortfall, asset=coins.address, wanted=1, available=0):
+    with reverts(desk.PowerCoinDesk_AssetShortfall, asset=coins.address, wanted=1, available=0):
         desk.redeemForToken(1, 0, sender=alice)
-    with ape.reverts(desk.PowerCoinDesk_ZeroAmount):
+    with reverts(desk.PowerCoinDesk_ZeroAmount):
         desk.redeemForEther(0, 0, sender=alice)
-    with ape.reverts(coins.ERC20InsufficientAllowance):
+    with reverts(coins.ERC20InsufficientAllowance):
         desk.buyWithToken(grid.bob, 5, 0, sender=grid.bob)
-    with ape.reverts(grid.token.ERC1155InsufficientBalance):
+    with reverts(grid.token.ERC1155InsufficientBalance):
         desk.redeemForEther(1, 0, sender=grid.stranger)
 
 
 def test_pause_and_age_stop_buying_only(grid: Microgrid, coins: Any) -> None:
     desk, alice = grid.desk, grid.alice
     desk.pause(sender=grid.pauser)
-    with ape.reverts(desk.EnforcedPause):
+    with reverts(desk.EnforcedPause):
         desk.buyWithEther(alice, 0, value=ETHER, sender=alice)
-    with ape.reverts(desk.EnforcedPause):
+    with reverts(desk.EnforcedPause):
         desk.buyWithToken(alice, 1, 0, sender=alice)
     desk.redeemForEther(RUPEE, 0, sender=alice)
     desk.unpause(sender=grid.pauser)
     grid.wait(desk.rateLimits().maxAge + 1)
-    with ape.reverts(desk.PowerCoinDesk_StaleRate):
+    with reverts(desk.PowerCoinDesk_StaleRate):
         desk.buyWithEther(alice, 0, value=ETHER, sender=alice)
     desk.redeemForEther(RUPEE, 0, sender=alice)
     desk.setEtherRate(RATE, sender=grid.operator)
@@ -136,11 +136,11 @@ def test_pause_and_age_stop_buying_only(grid: Microgrid, coins: Any) -> None:
 
 def test_rate_moves_in_steps_and_never_below_the_reserve(grid: Microgrid) -> None:
     desk = grid.desk
-    with ape.reverts(
+    with reverts(
         desk.PowerCoinDesk_RateOutOfBounds, rate=2 * RATE, min=RATE * 9 // 10, max=RATE * 11 // 10
     ):
         desk.setEtherRate(2 * RATE, sender=grid.operator)
-    with ape.reverts(desk.PowerCoinDesk_ReserveShortfall):
+    with reverts(desk.PowerCoinDesk_ReserveShortfall):
         desk.setEtherRate(RATE * 9 // 10, sender=grid.operator)
     funded = desk.fundReserve(value=ETHER, sender=grid.donor)
     assert funded.events == [desk.ReserveFunded(**{"from": grid.donor}, asset=ZERO, amount=ETHER)]
@@ -154,9 +154,9 @@ def test_rate_moves_in_steps_and_never_below_the_reserve(grid: Microgrid) -> Non
 def test_surplus(grid: Microgrid) -> None:
     desk, operator = grid.desk, grid.operator
     desk.fundReserve(value=ETHER, sender=grid.donor)
-    with ape.reverts(desk.PowerCoinDesk_ReserveShortfall):
+    with reverts(desk.PowerCoinDesk_ReserveShortfall):
         desk.withdrawSurplus(ZERO, ETHER + 10**15, operator, sender=operator)
-    with ape.reverts(desk.PowerCoinDesk_UnknownAsset, asset=grid.token.address):
+    with reverts(desk.PowerCoinDesk_UnknownAsset, asset=grid.token.address):
         desk.withdrawSurplus(grid.token, 1, operator, sender=operator)
     receipt = desk.withdrawSurplus(ZERO, ETHER, grid.stranger, sender=operator)
     assert receipt.events == [desk.SurplusWithdrawn(to=grid.stranger, asset=ZERO, amount=ETHER)]
@@ -173,7 +173,7 @@ def test_surplus(grid: Microgrid) -> None:
 )
 def test_roles(grid: Microgrid, function: str, arguments: tuple[Any, ...], holder: str) -> None:
     for who in {"stranger", "operator", "pauser", "admin", "relayer", "authority"} - {holder}:
-        with ape.reverts(grid.desk.AccessManagedUnauthorized, caller=getattr(grid, who).address):
+        with reverts(grid.desk.AccessManagedUnauthorized, caller=getattr(grid, who).address):
             getattr(grid.desk, function)(*arguments, sender=getattr(grid, who))
 
 

@@ -20,6 +20,7 @@ from fixtures_money import (
     SOLAR,
     Microgrid,
 )
+from refusals import reverts
 
 from backend.chain.types import Condition
 from backend.oracle.balance import balance_between_wh, condition
@@ -42,8 +43,7 @@ def prepared(grid: Microgrid, tree: SumTree) -> tuple[Any, ...]:
 
 
 def signed(grid: Microgrid, commitment: tuple[Any, ...], count: int = 2) -> list[bytes]:
-    digest = grid.ledger.commitmentDigest(commitment)
-    return [bytes(s.unsafe_sign_hash(digest).signature) for s in grid.signers[:count]]
+    return grid.signed(grid.ledger.commitmentDigest(commitment), count)
 
 
 def commit(grid: Microgrid) -> tuple[int, SumTree]:
@@ -124,22 +124,22 @@ def test_commit_refuses(grid: Microgrid) -> None:
         ((slot, previous, root, totals, 0), ledger.MeterLedger_EmptyTree),
         ((slot, previous, root, solar_back, count), ledger.MeterLedger_TotalsWentBack),
     ):
-        with ape.reverts(error):
+        with reverts(error):
             ledger.commitSlot(wrong, signed(grid, wrong), sender=grid.relayer)
-    with ape.reverts(grid.quorum.OracleQuorum_TooFewSignatures):
+    with reverts(grid.quorum.OracleQuorum_TooFewSignatures):
         ledger.commitSlot(good, signed(grid, good, 1), sender=grid.relayer)
-    with ape.reverts(grid.quorum.OracleQuorum_BadSigner):
+    with reverts(grid.quorum.OracleQuorum_BadSigner):
         ledger.commitSlot(
             (slot, previous, root, totals, 9), signed(grid, good), sender=grid.relayer
         )
     ledger.commitSlot(good, signed(grid, good), sender=grid.relayer)
-    with ape.reverts(ledger.MeterLedger_SlotNotNext, slot=slot, latest=slot):
+    with reverts(ledger.MeterLedger_SlotNotNext, slot=slot, latest=slot):
         ledger.commitSlot(good, signed(grid, good), sender=grid.relayer)
 
 
 def test_unknown_slots(grid: Microgrid) -> None:
     for view in ("slotRecord", "powerData", "balance", "totalGeneration", "totalConsumption"):
-        with ape.reverts(grid.ledger.MeterLedger_UnknownSlot, slot=7):
+        with reverts(grid.ledger.MeterLedger_UnknownSlot, slot=7):
             grid.ledger.call_view_method(view, 7)
 
 
@@ -164,9 +164,9 @@ def test_settle(grid: Microgrid) -> None:
     old_leaf = (ROOF, event.registers, SALT)
     proof = tree.proof(ROOF)
     siblings = [sibling.words() for sibling in proof.siblings]
-    with ape.reverts(grid.ledger.MeterLedger_RegisterWentBack, meter=ROOF):
+    with reverts(grid.ledger.MeterLedger_RegisterWentBack, meter=ROOF):
         grid.ledger.settle(slot, old_leaf, siblings, proof.path, sender=grid.alice)
-    with ape.reverts(grid.ledger.MeterLedger_BadProof):
+    with reverts(grid.ledger.MeterLedger_BadProof):
         grid.ledger.settle(newer, old_leaf, siblings, proof.path, sender=grid.alice)
 
 
@@ -184,10 +184,10 @@ def test_settle_many_leaves_settled_meters_alone(grid: Microgrid) -> None:
     assert (event.slot, event.deltaWh, event.debtWh) == (slot, -700, 0)
     assert energy(grid, grid.market) == before + 4_300
     assert grid.ledger.settledSlot(HALL) == slot
-    with ape.reverts(grid.ledger.MeterLedger_BadProof):
+    with reverts(grid.ledger.MeterLedger_BadProof):
         grid.ledger.settleMany(slot, leaves[::-1], siblings, proof.flags, sender=grid.relayer)
     longest = grid.ledger.MAX_BATCH()
-    with ape.reverts(grid.ledger.MeterLedger_BatchTooLong, max=longest):
+    with reverts(grid.ledger.MeterLedger_BatchTooLong, max=longest):
         grid.ledger.settleMany(slot, leaves[:1] * (longest + 1), [], b"", sender=grid.relayer)
 
 
@@ -239,9 +239,9 @@ def test_require_leaf(grid: Microgrid) -> None:
     siblings = [sibling.words() for sibling in proof.siblings]
     leaf = (ROOF, pack_registers(grid.counted[ROOF]), SALT)
     grid.ledger.requireLeaf(slot, leaf, siblings, proof.path)
-    with ape.reverts(grid.ledger.MeterLedger_BadProof):
+    with reverts(grid.ledger.MeterLedger_BadProof):
         grid.ledger.requireLeaf(slot, leaf, siblings, proof.path ^ 1)
-    with ape.reverts(grid.ledger.MeterLedger_UnknownMeter, meter=5):
+    with reverts(grid.ledger.MeterLedger_UnknownMeter, meter=5):
         grid.ledger.requireLeaf(slot, (5, 0, SALT), siblings, proof.path)
 
 
@@ -251,9 +251,9 @@ def test_require_leaf(grid: Microgrid) -> None:
 def test_inventory(grid: Microgrid) -> None:
     assert grid.ledger.inventory() == grid.market.address
     for who in (grid.operator, grid.relayer, grid.deployer):
-        with ape.reverts(grid.ledger.AccessManagedUnauthorized, caller=who.address):
+        with reverts(grid.ledger.AccessManagedUnauthorized, caller=who.address):
             grid.ledger.setInventory(who, sender=who)
-    with ape.reverts(grid.ledger.MeterLedger_ZeroInventory):
+    with reverts(grid.ledger.MeterLedger_ZeroInventory):
         grid.ledger.setInventory(ape.utils.ZERO_ADDRESS, sender=grid.admin)
     receipt = grid.ledger.setInventory(grid.bob, sender=grid.admin)
     (event,) = grid.ledger.InventoryChanged.from_receipt(receipt)
@@ -262,18 +262,18 @@ def test_inventory(grid: Microgrid) -> None:
 
 def test_selling_ahead(grid: Microgrid) -> None:
     ledger, market = grid.ledger, grid.market
-    with ape.reverts(ledger.AccessManagedUnauthorized, caller=grid.alice.address):
+    with reverts(ledger.AccessManagedUnauthorized, caller=grid.alice.address):
         ledger.setAdvanceLimit(1, sender=grid.alice)
-    with ape.reverts(ledger.MeterLedger_LimitTooLarge, wh=2**64, maxWh=2**64 - 1):
+    with reverts(ledger.MeterLedger_LimitTooLarge, wh=2**64, maxWh=2**64 - 1):
         ledger.setAdvanceLimit(2**64, sender=grid.admin)
     receipt = ledger.setAdvanceLimit(700, sender=grid.admin)
     assert receipt.events == [ledger.AdvanceLimitChanged(oldLimitWh=0, newLimitWh=700)]
-    with ape.reverts(ledger.MeterLedger_NotInventory, caller=grid.alice.address):
+    with reverts(ledger.MeterLedger_NotInventory, caller=grid.alice.address):
         ledger.advance(1, sender=grid.alice)
     ledger.setInventory(grid.bob, sender=grid.admin)
     receipt = ledger.advance(500, sender=grid.bob)
     assert ledger.EnergyAdvanced(wh=500, debtWh=500) in receipt.events
     assert grid.token.balanceOf(grid.bob, ENERGY) == ledger.inventoryDebtWh() == 500
-    with ape.reverts(ledger.MeterLedger_AdvanceTooLarge, wh=201, advanceableWh=200):
+    with reverts(ledger.MeterLedger_AdvanceTooLarge, wh=201, advanceableWh=200):
         ledger.advance(201, sender=grid.bob)
     assert market.availableWh() == 200 + grid.token.balanceOf(market.address, ENERGY)

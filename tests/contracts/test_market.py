@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ape
 import pytest
 from fixtures_money import (
     ENERGY,
@@ -19,6 +18,7 @@ from fixtures_money import (
     RUPEE,
     Microgrid,
 )
+from refusals import reverts
 
 BUY, SELL = 6 * RUPEE, 3 * RUPEE
 ETHER = 10**18
@@ -78,31 +78,31 @@ def test_buy_with_ether_gives_change_in_inr(grid: Microgrid, market: Any) -> Non
     market.buyEnergy(10_000, 60 * RUPEE, value=ETHER // 1000, sender=grid.stranger)
     assert grid.token.balanceOf(grid.stranger, ENERGY) == 10_000
     assert grid.token.balanceOf(grid.stranger, INR) == before + bought - 60 * RUPEE
-    with ape.reverts(market.EnergyMarket_TooLittleEther):
+    with reverts(market.EnergyMarket_TooLittleEther):
         market.buyEnergy(10_000, 60 * RUPEE, value=10**12, sender=grid.stranger)
 
 
 def test_trade_refusals(grid: Microgrid, market: Any) -> None:
     alice = grid.alice
-    with ape.reverts(market.EnergyMarket_ZeroAmount):
+    with reverts(market.EnergyMarket_ZeroAmount):
         market.buyEnergy(0, 0, sender=alice)
-    with ape.reverts(market.EnergyMarket_ZeroAmount):
+    with reverts(market.EnergyMarket_ZeroAmount):
         market.sellEnergy(0, 0, sender=alice)
-    with ape.reverts(market.EnergyMarket_NoEnergy, wantedWh=500_001, availableWh=500_000):
+    with reverts(market.EnergyMarket_NoEnergy, wantedWh=500_001, availableWh=500_000):
         market.buyEnergy(500_001, LIMITLESS, sender=alice)
-    with ape.reverts(market.EnergyMarket_Slippage, result=6_000, limit=5_999):
+    with reverts(market.EnergyMarket_Slippage, result=6_000, limit=5_999):
         market.buyEnergy(1, 5_999, sender=alice)
-    with ape.reverts(market.EnergyMarket_Slippage, result=3_000, limit=3_001):
+    with reverts(market.EnergyMarket_Slippage, result=3_000, limit=3_001):
         market.sellEnergy(1, 3_001, sender=alice)
-    with ape.reverts(market.EnergyMarket_NoFunds, wantedMicroInr=3_000, availableMicroInr=0):
+    with reverts(market.EnergyMarket_NoFunds, wantedMicroInr=3_000, availableMicroInr=0):
         market.sellEnergy(1, 3_000, sender=alice)
-    with ape.reverts(grid.token.ERC1155MissingApprovalForAll):
+    with reverts(grid.token.ERC1155MissingApprovalForAll):
         market.buyEnergy(1, LIMITLESS, sender=grid.stranger)
 
 
 def test_a_stale_price_sells_nothing(grid: Microgrid, market: Any) -> None:
     grid.wait(market.parameters()[0] + 1)
-    with ape.reverts(market.EnergyMarket_StalePrice):
+    with reverts(market.EnergyMarket_StalePrice):
         market.buyEnergy(1, LIMITLESS, sender=grid.alice)
     grid.posted.setPrices(BUY, SELL, sender=grid.operator)
     market.buyEnergy(1, LIMITLESS, sender=grid.alice)
@@ -127,7 +127,7 @@ def test_supply_to_its_end(grid: Microgrid, market: Any) -> None:
     assert (command.closed, command.cutoffWh) == (True, 10_000)
     assert market.openRequestOf(HALL_SWITCH) == market.requestCount() == 1
     assert (market.escrowMicroInr(), market.reservedWh()) == (60 * RUPEE, 10_000)
-    with ape.reverts(market.EnergyMarket_SwitchBusy, switchId=HALL_SWITCH, requestId=1):
+    with reverts(market.EnergyMarket_SwitchBusy, switchId=HALL_SWITCH, requestId=1):
         market.requestSupply(HALL_SWITCH, 1, LIMITLESS, sender=grid.bob)
 
     grid.acknowledge(HALL_SWITCH)
@@ -145,26 +145,26 @@ def test_supply_to_its_end(grid: Microgrid, market: Any) -> None:
     assert market.request(1).state == FINISHED
     assert market.takingsMicroInr() == 60 * RUPEE
     assert market.openRequestOf(HALL_SWITCH) == 0
-    with ape.reverts(market.EnergyMarket_WrongState, requestId=1, state=FINISHED):
+    with reverts(market.EnergyMarket_WrongState, requestId=1, state=FINISHED):
         market.drawDown(1, sender=grid.stranger)
 
 
 def test_supply_cancelled_and_refunded(grid: Microgrid, market: Any) -> None:
     market.requestSupply(HALL_SWITCH, 10_000, 60 * RUPEE, sender=grid.alice)
     grid.acknowledge(HALL_SWITCH)
-    with ape.reverts(market.EnergyMarket_NotRequester, requestId=1, caller=grid.bob.address):
+    with reverts(market.EnergyMarket_NotRequester, requestId=1, caller=grid.bob.address):
         market.cancelSupply(1, sender=grid.bob)
-    with ape.reverts(market.EnergyMarket_WrongState, requestId=1, state=OPEN):
+    with reverts(market.EnergyMarket_WrongState, requestId=1, state=OPEN):
         market.finishSupply(1, sender=grid.bob)
     receipt = market.cancelSupply(1, sender=grid.alice)
     slot = grid.ledger.currentSlot()
     assert market.SupplyClosing(requestId=1, closingSlot=slot) in receipt.events
     assert market.request(1).state == CLOSING
-    with ape.reverts(market.EnergyMarket_SwitchNotOpen, switchId=HALL_SWITCH):
+    with reverts(market.EnergyMarket_SwitchNotOpen, switchId=HALL_SWITCH):
         market.finishSupply(1, sender=grid.bob)
     grid.count(HALL, imported_wh=500)
     grid.acknowledge(HALL_SWITCH)
-    with ape.reverts(market.EnergyMarket_NotSettledYet):
+    with reverts(market.EnergyMarket_NotSettledYet):
         market.finishSupply(1, sender=grid.bob)
     grid.close_slot()
     grid.close_slot()
@@ -176,7 +176,7 @@ def test_supply_cancelled_and_refunded(grid: Microgrid, market: Any) -> None:
     receipt = market.withdrawRefund(sender=grid.alice)
     assert market.RefundWithdrawn(account=grid.alice, microInr=57 * RUPEE) in receipt.events
     assert grid.token.balanceOf(grid.alice, INR) == (10_000 - 3) * RUPEE
-    with ape.reverts(market.EnergyMarket_NothingToWithdraw, account=grid.alice.address):
+    with reverts(market.EnergyMarket_NothingToWithdraw, account=grid.alice.address):
         market.withdrawRefund(sender=grid.alice)
 
 
@@ -188,15 +188,15 @@ def test_supply_cut_by_the_operator(grid: Microgrid, market: Any) -> None:
 
 def test_supply_refusals(grid: Microgrid, market: Any) -> None:
     alice = grid.alice
-    with ape.reverts(grid.priorities.PriorityRegistry_UnknownSwitch, switchId=99):
+    with reverts(grid.priorities.PriorityRegistry_UnknownSwitch, switchId=99):
         market.requestSupply(99, 1, LIMITLESS, sender=alice)
-    with ape.reverts(market.EnergyMarket_NotOnRequest, switchId=HOUSE_SWITCH):
+    with reverts(market.EnergyMarket_NotOnRequest, switchId=HOUSE_SWITCH):
         market.requestSupply(HOUSE_SWITCH, 1, LIMITLESS, sender=alice)
     most = market.parameters()[2]
-    with ape.reverts(market.EnergyMarket_RequestTooLarge, wh=most + 1, max=most):
+    with reverts(market.EnergyMarket_RequestTooLarge, wh=most + 1, max=most):
         market.requestSupply(HALL_SWITCH, most + 1, LIMITLESS, sender=alice)
     market.buyEnergy(500_000 - 999, LIMITLESS, sender=alice)
-    with ape.reverts(market.EnergyMarket_NoEnergy, wantedWh=1_000, availableWh=999):
+    with reverts(market.EnergyMarket_NoEnergy, wantedWh=1_000, availableWh=999):
         market.requestSupply(HALL_SWITCH, 1_000, LIMITLESS, sender=alice)
 
 
@@ -215,9 +215,9 @@ def test_suspended_and_resumed(grid: Microgrid, market: Any) -> None:
     assert market.MeterResumed(meter=HOUSE, holder=grid.alice) in receipt.events
     assert grid.priorities.switchState(HOUSE_SWITCH).closed
     assert grid.token.balanceOf(grid.alice, ENERGY) == 5_000 - 1_001
-    with ape.reverts(market.EnergyMarket_NotHeld, meter=ROOF):
+    with reverts(market.EnergyMarket_NotHeld, meter=ROOF):
         market.topUp(ROOF, 1, LIMITLESS, sender=grid.bob)
-    with ape.reverts(market.EnergyMarket_NotHeld, meter=ROOF):
+    with reverts(market.EnergyMarket_NotHeld, meter=ROOF):
         market.enforce(ROOF, sender=grid.bob)
 
 
@@ -233,7 +233,7 @@ def test_pause_stops_trade_and_no_way_out(grid: Microgrid, market: Any) -> None:
         ("topUp", (HOUSE, 1, LIMITLESS)),
         ("requestSupply", (HALL_SWITCH, 1, LIMITLESS)),
     ):
-        with ape.reverts(market.EnforcedPause):
+        with reverts(market.EnforcedPause):
             getattr(market, call)(*arguments, sender=grid.alice)
     market.drawDown(1, sender=grid.stranger)
     market.cancelSupply(1, sender=grid.alice)
@@ -252,9 +252,9 @@ def test_settings(grid: Microgrid, market: Any) -> None:
         market.ParametersChanged(maxPriceAge=60, emergencyCreditWh=5, maxRequestWh=7)
     ]
     assert tuple(market.parameters()) == (60, 5, 7)
-    with ape.reverts(market.EnergyMarket_BadParameter, name="maxPriceAge"):
+    with reverts(market.EnergyMarket_BadParameter, name="maxPriceAge"):
         market.setParameters(0, 5, 7, sender=grid.admin)
-    with ape.reverts(market.EnergyMarket_BadParameter, name="priceSource"):
+    with reverts(market.EnergyMarket_BadParameter, name="priceSource"):
         market.setPriceSource(grid.stranger, sender=grid.admin)
     receipt = market.setPriceSource(grid.posted, sender=grid.admin)
     assert receipt.events == [
@@ -265,7 +265,7 @@ def test_settings(grid: Microgrid, market: Any) -> None:
 def test_takings(grid: Microgrid, market: Any) -> None:
     market.buyEnergy(1_000, LIMITLESS, sender=grid.alice)
     market.requestSupply(HALL_SWITCH, 1_000, LIMITLESS, sender=grid.alice)
-    with ape.reverts(
+    with reverts(
         market.EnergyMarket_NoFunds, wantedMicroInr=6 * RUPEE + 1, availableMicroInr=6 * RUPEE
     ):
         market.withdrawTakings(6 * RUPEE + 1, grid.operator, sender=grid.operator)
@@ -286,5 +286,5 @@ def test_takings(grid: Microgrid, market: Any) -> None:
 )
 def test_roles(grid: Microgrid, function: str, arguments: tuple[Any, ...], holder: str) -> None:
     for who in {"stranger", "operator", "pauser", "admin", "relayer", "authority"} - {holder}:
-        with ape.reverts(grid.market.AccessManagedUnauthorized, caller=getattr(grid, who).address):
+        with reverts(grid.market.AccessManagedUnauthorized, caller=getattr(grid, who).address):
             getattr(grid.market, function)(*arguments, sender=getattr(grid, who))

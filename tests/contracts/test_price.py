@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import ape
 import pytest
 from fixtures_money import Microgrid
+from refusals import reverts
 
 
 def test_posting(grid: Microgrid, chain: Any) -> None:
@@ -21,11 +21,11 @@ def test_posting(grid: Microgrid, chain: Any) -> None:
 def test_refusals(grid: Microgrid) -> None:
     posted, operator = grid.posted, grid.operator
     low, high = posted.bounds()
-    with ape.reverts(posted.PostedPrice_OutOfBounds, price=high + 1, min=low, max=high):
+    with reverts(posted.PostedPrice_OutOfBounds, price=high + 1, min=low, max=high):
         posted.setBuyPrice(high + 1, sender=operator)
-    with ape.reverts(posted.PostedPrice_OutOfBounds, price=low - 1, min=low, max=high):
+    with reverts(posted.PostedPrice_OutOfBounds, price=low - 1, min=low, max=high):
         posted.setSellPrice(low - 1, sender=operator)
-    with ape.reverts(posted.PostedPrice_SellAboveBuy, sellPrice=6_000_001, buyPrice=6_000_000):
+    with reverts(posted.PostedPrice_SellAboveBuy, sellPrice=6_000_001, buyPrice=6_000_000):
         posted.setPrices(6_000_000, 6_000_001, sender=operator)
 
 
@@ -34,11 +34,11 @@ def test_bounds_that_the_price_breaks_stop_trade(grid: Microgrid) -> None:
     receipt = posted.setBounds(1_000_000, 5_000_000, sender=grid.admin)
     assert receipt.events == [posted.BoundsChanged(minPrice=1_000_000, maxPrice=5_000_000)]
     assert posted.prices()[2] == 0
-    with ape.reverts(grid.market.EnergyMarket_StalePrice):
+    with reverts(grid.market.EnergyMarket_StalePrice):
         grid.market.quoteBuyUp(1)
     posted.setPrices(5_000_000, 3_000_000, sender=grid.operator)
     assert grid.market.quoteBuyUp(1000) == 5_000_000
-    with ape.reverts(posted.PostedPrice_BadBounds, min=2, max=1):
+    with reverts(posted.PostedPrice_BadBounds, min=2, max=1):
         posted.setBounds(2, 1, sender=grid.admin)
 
 
@@ -53,5 +53,5 @@ def test_bounds_that_the_price_breaks_stop_trade(grid: Microgrid) -> None:
 )
 def test_roles(grid: Microgrid, function: str, arguments: tuple[Any, ...], holder: str) -> None:
     for who in {"stranger", "operator", "pauser", "admin", "relayer", "authority"} - {holder}:
-        with ape.reverts(grid.posted.AccessManagedUnauthorized, caller=getattr(grid, who).address):
+        with reverts(grid.posted.AccessManagedUnauthorized, caller=getattr(grid, who).address):
             getattr(grid.posted, function)(*arguments, sender=getattr(grid, who))

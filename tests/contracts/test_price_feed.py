@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import ape
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from fixtures_money import RUPEE, Microgrid
+from refusals import reverts
 
 from backend.oracle.digests import SigningDomain, price_digest
 
@@ -73,7 +73,7 @@ def test_every_vector(grid: Microgrid, project: Any, quorum: Any) -> None:
         ]  # fmt: skip
         if vector["fault"]:
             owner = quorum if vector["fault"] in ("TOO_FEW", "SIGNERS_NOT_ASCENDING") else feed
-            with ape.reverts(getattr(owner, ERROR_OF[vector["fault"]])):
+            with reverts(getattr(owner, ERROR_OF[vector["fault"]])):
                 feed.submitRound(base + vector["round"], seen, sender=grid.stranger)
             continue
         receipt = feed.submitRound(base + vector["round"], seen, sender=grid.stranger)
@@ -102,7 +102,7 @@ def test_the_market_sells_at_the_feeds_price(grid: Microgrid, project: Any, quor
     assert grid.market.quoteBuyUp(1000) == 6_200_000
     assert grid.market.quoteSellDown(1000) == 3_100_000
     grid.wait(62)
-    with ape.reverts(grid.market.EnergyMarket_StalePrice):
+    with reverts(grid.market.EnergyMarket_StalePrice):
         grid.market.quoteBuyUp(1000)
     submit(grid, feed, 2, 6_100_000, 6_200_000, 6_300_000)
     assert grid.market.quoteBuyUp(1000) == 6_200_000
@@ -122,7 +122,7 @@ def test_only_the_admin_sets_what_rounds_are_held_to(grid: Microgrid) -> None:
     assert receipt.events[0].event_name == "SettingsChanged"
     for who in ("stranger", "operator", "pauser", "relayer", "authority"):
         caller = getattr(grid, who)
-        with ape.reverts(grid.feed.AccessManagedUnauthorized, caller=caller.address):
+        with reverts(grid.feed.AccessManagedUnauthorized, caller=caller.address):
             grid.feed.setSettings(LIMITS, sender=caller)
 
 
@@ -133,5 +133,5 @@ def test_only_the_admin_sets_what_rounds_are_held_to(grid: Microgrid) -> None:
 def test_settings_that_cannot_be(grid: Microgrid, position: int, value: int, field: str) -> None:
     limits = list(LIMITS)
     limits[position] = value
-    with ape.reverts(grid.feed.QuorumPriceFeed_BadSettings, field=field):
+    with reverts(grid.feed.QuorumPriceFeed_BadSettings, field=field):
         grid.feed.setSettings(tuple(limits), sender=grid.admin)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import ape
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from fixtures_money import HALL_SWITCH, HOUSE, HOUSE_SWITCH, Microgrid
+from refusals import reverts
 
 from backend.resilience.shedding import Battery, Override, Reason, RelayCommand, SwitchRule
 from scripts import development
@@ -120,7 +120,7 @@ def test_two_batteries_of_one_society_shed_each_their_own(society: Society) -> N
         for switch in homes[other]:
             relay, state = mirrors[other].relays[switch], society.registry.switchState(switch)
             assert (state.closed, state.sequence) == (relay.closed, relay.sequence)
-    with ape.reverts(society.registry.PriorityRegistry_NotAPermutation):
+    with reverts(society.registry.PriorityRegistry_NotAPermutation):
         society.registry.setOrder(BANK, [1, 2, 3, 5], sender=society.owner)  # 5 is the other's
 
 
@@ -238,16 +238,16 @@ def test_reports(grid: Microgrid) -> None:
     assert (command.switchId, command.board, command.pin) == (HOUSE_SWITCH, 5, 2)
     assert (command.closed, command.reason) == (False, Reason.SHED)
     assert grid.priorities.batteryState(1).socBps == 4_000
-    with ape.reverts(grid.priorities.PriorityRegistry_StaleReport, observedAt=now, last=now):
+    with reverts(grid.priorities.PriorityRegistry_StaleReport, observedAt=now, last=now):
         report(grid, 9_000, now)
-    with ape.reverts(grid.priorities.PriorityRegistry_FutureReport):
+    with reverts(grid.priorities.PriorityRegistry_FutureReport):
         report(grid, 9_000, now + 10_000)
     grid.wait(2)  # so that now + 1 is not ahead of the next block
-    with ape.reverts(grid.priorities.PriorityRegistry_BadCharge, socBps=10_001):
+    with reverts(grid.priorities.PriorityRegistry_BadCharge, socBps=10_001):
         report(grid, 10_001, now + 1)
-    with ape.reverts(grid.quorum.OracleQuorum_TooFewSignatures):
+    with reverts(grid.quorum.OracleQuorum_TooFewSignatures):
         grid.priorities.reportBattery(1, 1, now + 1, [], sender=grid.stranger)
-    with ape.reverts(grid.priorities.PriorityRegistry_ZeroId):
+    with reverts(grid.priorities.PriorityRegistry_ZeroId):
         grid.priorities.reportBattery(0, 1, now + 1, [], sender=grid.stranger)
 
 
@@ -257,17 +257,17 @@ def test_the_authority_orders(grid: Microgrid) -> None:
     (event,) = grid.priorities.OrderChanged.from_receipt(receipt)
     assert (event.oldOrder, event.newOrder) == ([HALL_SWITCH, HOUSE_SWITCH], order)
     assert event.authority == grid.authority
-    with ape.reverts(grid.priorities.PriorityRegistry_NotAPermutation):
+    with reverts(grid.priorities.PriorityRegistry_NotAPermutation):
         grid.priorities.setOrder(1, [HALL_SWITCH, HALL_SWITCH], sender=grid.authority)
     receipt = grid.priorities.setThresholds(1, [1_000, 2_000], sender=grid.authority)
     (event,) = grid.priorities.ThresholdsChanged.from_receipt(receipt)
     assert (event.oldThresholdsBps, event.newThresholdsBps) == ([], [1_000, 2_000])
-    with ape.reverts(grid.priorities.PriorityRegistry_BadThresholds):
+    with reverts(grid.priorities.PriorityRegistry_BadThresholds):
         grid.priorities.setThresholds(1, [2_000, 1_000], sender=grid.authority)
     receipt = grid.priorities.setRestoreMargin(700, sender=grid.authority)
     (event,) = grid.priorities.RestoreMarginChanged.from_receipt(receipt)
     assert (event.oldBps, event.newBps) == (500, 700)
-    with ape.reverts(grid.priorities.PriorityRegistry_BadMargin, bps=5_001):
+    with reverts(grid.priorities.PriorityRegistry_BadMargin, bps=5_001):
         grid.priorities.setRestoreMargin(5_001, sender=grid.authority)
 
 
@@ -276,19 +276,19 @@ def test_critical_switches_need_two_authorities(grid: Microgrid, accounts: Any) 
     grid.priorities.addSwitch(9, lift, True, sender=grid.operator)
     assert grid.priorities.order(1) == [9, HALL_SWITCH, HOUSE_SWITCH]
     order = [HALL_SWITCH, 9, HOUSE_SWITCH]
-    with ape.reverts(grid.priorities.PriorityRegistry_CriticalBelowOrdinary, critical=9):
+    with reverts(grid.priorities.PriorityRegistry_CriticalBelowOrdinary, critical=9):
         grid.priorities.setOrder(1, order, sender=grid.authority)
     second = accounts[development.SECOND_AUTHORITY]
-    with ape.reverts(grid.priorities.PriorityRegistry_NoSuchProposal):
+    with reverts(grid.priorities.PriorityRegistry_NoSuchProposal):
         grid.priorities.approveOrder(1, order, sender=second)
     receipt = grid.priorities.proposeOrder(1, order, sender=grid.authority)
     (event,) = grid.priorities.OrderProposed.from_receipt(receipt)
     assert (event.authority, event.order) == (grid.authority, order)
     assert grid.priorities.proposal(1).proposer == grid.authority
-    with ape.reverts(grid.priorities.PriorityRegistry_SameAuthority):
+    with reverts(grid.priorities.PriorityRegistry_SameAuthority):
         grid.priorities.approveOrder(1, order, sender=grid.authority)
     grid.wait(24 * 3600)
-    with ape.reverts(grid.priorities.PriorityRegistry_ProposalExpired):
+    with reverts(grid.priorities.PriorityRegistry_ProposalExpired):
         grid.priorities.approveOrder(1, order, sender=second)
     grid.priorities.proposeOrder(1, order, sender=grid.authority)
     grid.priorities.approveOrder(1, order, sender=second)
@@ -307,7 +307,7 @@ def test_an_override_ends_by_itself(grid: Microgrid) -> None:
     receipt = grid.priorities.poke(1, sender=grid.stranger)
     (command,) = grid.priorities.RelayCommand.from_receipt(receipt)
     assert (command.closed, command.reason) == (True, Reason.OVERRIDE_ENDED)
-    with ape.reverts(grid.priorities.PriorityRegistry_BadOverride):
+    with reverts(grid.priorities.PriorityRegistry_BadOverride):
         grid.priorities.setOverride(HOUSE_SWITCH, FORCE_OPEN, until, sender=grid.authority)
 
 
@@ -319,9 +319,9 @@ def test_acknowledgements(grid: Microgrid) -> None:
     state = grid.priorities.switchState(HOUSE_SWITCH)
     assert (state.acknowledgedClosed, state.acknowledgedSequence) == (True, sequence)
     assert state.acknowledgedAt == grid.chain.blocks.head.timestamp
-    with ape.reverts(grid.priorities.PriorityRegistry_FutureAcknowledgement, sequence=99):
+    with reverts(grid.priorities.PriorityRegistry_FutureAcknowledgement, sequence=99):
         grid.priorities.acknowledge([HOUSE_SWITCH], [99], [True], sender=grid.relayer)
-    with ape.reverts(grid.priorities.PriorityRegistry_LengthMismatch):
+    with reverts(grid.priorities.PriorityRegistry_LengthMismatch):
         grid.priorities.acknowledge([HOUSE_SWITCH], [], [True], sender=grid.relayer)
 
 
@@ -338,7 +338,7 @@ def test_acknowledgements(grid: Microgrid) -> None:
 def test_switches_that_cannot_be(
     grid: Microgrid, switch: int, config: tuple[Any, ...], error: str
 ) -> None:
-    with ape.reverts(getattr(grid.priorities, error)):
+    with reverts(getattr(grid.priorities, error)):
         grid.priorities.addSwitch(switch, config, True, sender=grid.operator)
 
 
@@ -348,7 +348,7 @@ def test_switches_are_readable(grid: Microgrid) -> None:
     config = grid.priorities.switchConfig(HOUSE_SWITCH)
     assert (config.meter, config.board, config.pin, config.battery) == (HOUSE, 5, 2, 1)
     for view in ("switchConfig", "switchState"):
-        with ape.reverts(grid.priorities.PriorityRegistry_UnknownSwitch, switchId=7):
+        with reverts(grid.priorities.PriorityRegistry_UnknownSwitch, switchId=7):
             getattr(grid.priorities, view)(7)
 
 
@@ -371,5 +371,5 @@ def test_roles(grid: Microgrid, function: str, arguments: tuple[Any, ...], allow
         if who == allowed:
             continue
         caller = getattr(grid, who)
-        with ape.reverts(grid.priorities.AccessManagedUnauthorized, caller=caller.address):
+        with reverts(grid.priorities.AccessManagedUnauthorized, caller=caller.address):
             getattr(grid.priorities, function)(*arguments, sender=caller)

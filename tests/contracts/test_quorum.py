@@ -7,6 +7,7 @@ from typing import Any
 import ape
 import pytest
 from fixtures_money import Microgrid
+from refusals import reverts
 
 DIGEST = b"\x17" * 32
 
@@ -21,22 +22,22 @@ def test_any_two_of_three_suffice(grid: Microgrid, which: tuple[int, ...]) -> No
 
 
 def test_one_does_not(grid: Microgrid) -> None:
-    with ape.reverts(grid.quorum.OracleQuorum_TooFewSignatures, given=1, needed=2):
+    with reverts(grid.quorum.OracleQuorum_TooFewSignatures, given=1, needed=2):
         grid.quorum.requireQuorum(DIGEST, signatures(grid, 0))
 
 
 @pytest.mark.parametrize("which", [(1, 0), (1, 1)], ids=["unsorted", "twice the same"])
 def test_signers_ascend(grid: Microgrid, which: tuple[int, ...]) -> None:
     signer = grid.signers[which[1]].address
-    with ape.reverts(grid.quorum.OracleQuorum_BadSigner, signer=signer):
+    with reverts(grid.quorum.OracleQuorum_BadSigner, signer=signer):
         grid.quorum.requireQuorum(DIGEST, signatures(grid, *which))
 
 
 def test_what_was_not_signed(grid: Microgrid) -> None:
-    with ape.reverts(grid.quorum.OracleQuorum_BadSigner):
+    with reverts(grid.quorum.OracleQuorum_BadSigner):
         grid.quorum.requireQuorum(b"\x18" * 32, signatures(grid, 0, 1))
     broken = signatures(grid, 0, 1)
-    with ape.reverts(grid.quorum.OracleQuorum_BadSigner, signer=ape.utils.ZERO_ADDRESS):
+    with reverts(grid.quorum.OracleQuorum_BadSigner, signer=ape.utils.ZERO_ADDRESS):
         grid.quorum.requireQuorum(DIGEST, [broken[0][:64], broken[1]])
 
 
@@ -49,14 +50,14 @@ def test_the_admin_replaces_signers(grid: Microgrid) -> None:
     assert (event.epoch, event.signers, event.threshold) == (2, addresses[:2], 2)
     assert grid.quorum.isSigner(addresses[0])
     assert not grid.quorum.isSigner(addresses[2])
-    with ape.reverts(grid.quorum.OracleQuorum_BadSigner, signer=addresses[2]):
+    with reverts(grid.quorum.OracleQuorum_BadSigner, signer=addresses[2]):
         grid.quorum.requireQuorum(DIGEST, signatures(grid, 0, 2))
 
 
 @pytest.mark.parametrize("who", ["operator", "relayer", "authority", "deployer", "stranger"])
 def test_nobody_else_does(grid: Microgrid, who: str) -> None:
     caller: Any = getattr(grid, who)
-    with ape.reverts(grid.quorum.AccessManagedUnauthorized, caller=caller.address):
+    with reverts(grid.quorum.AccessManagedUnauthorized, caller=caller.address):
         grid.quorum.setSigners([caller], 1, sender=caller)
 
 
@@ -71,11 +72,11 @@ def test_nobody_else_does(grid: Microgrid, who: str) -> None:
 )
 def test_sets_that_are_none(grid: Microgrid, count: int, threshold: int, error: str) -> None:
     signers = [f"0x{number:040x}" for number in range(1, count + 1)]
-    with ape.reverts(getattr(grid.quorum, error)):
+    with reverts(getattr(grid.quorum, error)):
         grid.quorum.setSigners(signers, threshold, sender=grid.admin)
 
 
 @pytest.mark.parametrize("numbers", [(2, 1), (1, 1), (0, 1)])
 def test_sets_out_of_order(grid: Microgrid, numbers: tuple[int, ...]) -> None:
-    with ape.reverts(grid.quorum.OracleQuorum_SignersNotAscending):
+    with reverts(grid.quorum.OracleQuorum_SignersNotAscending):
         grid.quorum.setSigners([f"0x{number:040x}" for number in numbers], 2, sender=grid.admin)

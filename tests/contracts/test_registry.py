@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ape
 import pytest
 from ape.utils import ZERO_ADDRESS
 from eth_account import Account
@@ -21,6 +20,7 @@ from fixtures_money import (
     SOLAR,
     Microgrid,
 )
+from refusals import reverts
 
 CONSUMER, PROSUMER, DER, BATTERY, EV, GRID = range(1, 7)
 CODE = Account.from_key(b"\x0c" * 32)
@@ -78,12 +78,12 @@ def test_register(grid: Microgrid) -> None:
     ],
 )
 def test_register_refuses(grid: Microgrid, meter: int, kind: int, power: int, error: str) -> None:
-    with ape.reverts(getattr(grid.registry, error)):
+    with reverts(getattr(grid.registry, error)):
         grid.registry.register(meter, kind, 1, power, KEY_HASH, sender=grid.operator)
 
 
 def test_unknown_meters(grid: Microgrid) -> None:
-    with ape.reverts(grid.registry.MeterRegistry_Unknown, meter=99):
+    with reverts(grid.registry.MeterRegistry_Unknown, meter=99):
         grid.registry.get(99)
     assert grid.registry.settlementOf(99).kind == 0
     assert grid.registry.standingsOf([99]) == [0]
@@ -96,7 +96,7 @@ def test_device_keys_and_replaced_devices(grid: Microgrid) -> None:
     receipt = grid.registry.recordRebase(HOUSE, 5 << 120, 0, "burnt", sender=grid.operator)
     (event,) = grid.registry.RegistersRebased.from_receipt(receipt)
     assert (event.before, event.afterReset, event.reason) == (5 << 120, 0, "burnt")
-    with ape.reverts(grid.registry.MeterRegistry_BadRegisters, registers=1 << 240):
+    with reverts(grid.registry.MeterRegistry_BadRegisters, registers=1 << 240):
         grid.registry.recordRebase(HOUSE, 1 << 240, 0, "", sender=grid.operator)
 
 
@@ -114,7 +114,7 @@ def test_device_keys_and_replaced_devices(grid: Microgrid) -> None:
 @pytest.mark.parametrize("who", ["admin", "relayer", "stranger"])
 def test_roles(grid: Microgrid, function: str, arguments: tuple[Any, ...], who: str) -> None:
     caller = getattr(grid, who)
-    with ape.reverts(grid.registry.AccessManagedUnauthorized, caller=caller.address):
+    with reverts(grid.registry.AccessManagedUnauthorized, caller=caller.address):
         getattr(grid.registry, function)(*arguments, sender=caller)
 
 
@@ -151,15 +151,15 @@ def test_a_household_joins_and_leaves(grid: Microgrid) -> None:
 def test_a_copied_claim_is_worth_nothing(grid: Microgrid) -> None:
     issue(grid, HOUSE)
     signature = signed_claim(grid, HOUSE, grid.alice)
-    with ape.reverts(grid.registry.MeterRegistry_BadClaimCode, meter=HOUSE):
+    with reverts(grid.registry.MeterRegistry_BadClaimCode, meter=HOUSE):
         grid.registry.claim(HOUSE, PREPAID, signature, sender=grid.bob)
-    with ape.reverts(grid.registry.MeterRegistry_BadClaimCode, meter=ROOF):
+    with reverts(grid.registry.MeterRegistry_BadClaimCode, meter=ROOF):
         grid.registry.claim(ROOF, PREPAID, signature, sender=grid.alice)
     later = signed_claim(grid, HOUSE, grid.alice, subscription=2)
-    with ape.reverts(grid.registry.MeterRegistry_BadClaimCode, meter=HOUSE):
+    with reverts(grid.registry.MeterRegistry_BadClaimCode, meter=HOUSE):
         grid.registry.claim(HOUSE, PREPAID, later, sender=grid.alice)
     grid.registry.claim(HOUSE, BILLED, signature, sender=grid.alice)
-    with ape.reverts(grid.registry.MeterRegistry_AlreadyClaimed, holder=grid.alice.address):
+    with reverts(grid.registry.MeterRegistry_AlreadyClaimed, holder=grid.alice.address):
         grid.registry.claim(HOUSE, BILLED, signature, sender=grid.bob)
 
 
@@ -170,37 +170,37 @@ def test_digest_is_the_published_type(grid: Microgrid) -> None:
 
 
 def test_codes_are_for_households(grid: Microgrid) -> None:
-    with ape.reverts(grid.registry.MeterRegistry_BadKind, kind=DER):
+    with reverts(grid.registry.MeterRegistry_BadKind, kind=DER):
         issue(grid, SOLAR)
-    with ape.reverts(grid.registry.MeterRegistry_ModeNotAllowed, mode=ON_REQUEST):
+    with reverts(grid.registry.MeterRegistry_ModeNotAllowed, mode=ON_REQUEST):
         issue(grid, HALL)
 
 
 def test_modes(grid: Microgrid) -> None:
     grid.claim(HOUSE, grid.alice, PREPAID)
-    with ape.reverts(grid.registry.MeterRegistry_ModeNotAllowed, mode=ON_REQUEST):
+    with reverts(grid.registry.MeterRegistry_ModeNotAllowed, mode=ON_REQUEST):
         grid.registry.setBillingMode(HOUSE, ON_REQUEST, sender=grid.alice)
-    with ape.reverts(grid.registry.MeterRegistry_NotHolder, caller=grid.bob.address):
+    with reverts(grid.registry.MeterRegistry_NotHolder, caller=grid.bob.address):
         grid.registry.setBillingMode(HOUSE, BILLED, sender=grid.bob)
     receipt = grid.registry.setBillingMode(HOUSE, BILLED, sender=grid.alice)
     (event,) = grid.registry.BillingModeChanged.from_receipt(receipt)
     assert (event.oldMode, event.newMode) == (PREPAID, BILLED)
-    with ape.reverts(grid.registry.MeterRegistry_ChangePending, meter=HOUSE):
+    with reverts(grid.registry.MeterRegistry_ChangePending, meter=HOUSE):
         grid.registry.setBillingMode(HOUSE, PREPAID, sender=grid.alice)
     grid.close_slot()
     assert grid.registry.settlementOf(HOUSE).mode == BILLED
-    with ape.reverts(grid.registry.MeterRegistry_AlreadyClaimed):
+    with reverts(grid.registry.MeterRegistry_AlreadyClaimed):
         grid.registry.setCommunityMode(HOUSE, ON_REQUEST, sender=grid.operator)
-    with ape.reverts(grid.registry.MeterRegistry_ModeNotAllowed, mode=BILLED):
+    with reverts(grid.registry.MeterRegistry_ModeNotAllowed, mode=BILLED):
         grid.registry.setCommunityMode(ROOF, BILLED, sender=grid.operator)
 
 
 def test_leaving_is_the_holders(grid: Microgrid) -> None:
     grid.claim(HOUSE, grid.alice, PREPAID)
-    with ape.reverts(grid.registry.MeterRegistry_NotHolder, caller=grid.bob.address):
+    with reverts(grid.registry.MeterRegistry_NotHolder, caller=grid.bob.address):
         grid.registry.requestRelease(HOUSE, sender=grid.bob)
     grid.registry.requestRelease(HOUSE, sender=grid.alice)
-    with ape.reverts(grid.registry.MeterRegistry_AlreadyLeaving, meter=HOUSE):
+    with reverts(grid.registry.MeterRegistry_AlreadyLeaving, meter=HOUSE):
         grid.registry.requestRelease(HOUSE, sender=grid.alice)
 
 

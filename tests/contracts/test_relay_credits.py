@@ -9,6 +9,7 @@ from typing import Any
 import ape
 import pytest
 from fixtures_money import HOUSE, PREPAID, ROOF, RUPEE, SOLAR, Microgrid
+from refusals import reverts
 
 from backend.chain.mesh import receipt_fields
 from backend.mesh.judging import Receipt, judge
@@ -45,8 +46,7 @@ def session(grid: Microgrid, messages: int, route: tuple[int, ...] = ()) -> Rece
 
 def signed(grid: Microgrid, *receipts: Receipt, by: int = 2) -> tuple[list[Any], list[bytes]]:
     fields = [receipt_fields(receipt) for receipt in receipts]
-    digest = grid.credits.receiptsDigest(fields)
-    return fields, [bytes(s.unsafe_sign_hash(digest).signature) for s in grid.signers[:by]]
+    return fields, grid.signed(grid.credits.receiptsDigest(fields), by)
 
 
 def prepay(grid: Microgrid, who: Any, micro_inr: int) -> Any:
@@ -77,14 +77,14 @@ def test_a_session_is_paid_once_and_withdrawn(mesh: Microgrid) -> None:
     assert mesh.credits.prepaidOf(mesh.alice) == RUPEE - 2 * 5 * FEE
     operator = mesh.credits.community()
     assert mesh.credits.earnedOf(mesh.bob) == mesh.credits.earnedOf(operator) == 5 * FEE
-    with ape.reverts(mesh.credits.RelayCredits_NothingToClear):
+    with reverts(mesh.credits.RelayCredits_NothingToClear):
         mesh.credits.clear(fields, signatures, sender=mesh.stranger)
     before = mesh.token.balanceOf(mesh.bob, 0)
     receipt = mesh.credits.withdraw(5 * FEE, sender=mesh.bob)
     (event,) = mesh.credits.Withdrawn.from_receipt(receipt)
     assert (event.account, event.microInr) == (mesh.bob, 5 * FEE)
     assert mesh.token.balanceOf(mesh.bob, 0) == before + 5 * FEE
-    with ape.reverts(mesh.credits.RelayCredits_TooLittleEarned):
+    with reverts(mesh.credits.RelayCredits_TooLittleEarned):
         mesh.credits.withdraw(1, sender=mesh.bob)
 
 
@@ -100,27 +100,26 @@ def test_without_a_deposit_it_waits(mesh: Microgrid) -> None:
 
 def test_one_signature_is_not_enough(mesh: Microgrid) -> None:
     fields, signatures = signed(mesh, session(mesh, 1), by=1)
-    with ape.reverts(mesh.quorum.OracleQuorum_TooFewSignatures):
+    with reverts(mesh.quorum.OracleQuorum_TooFewSignatures):
         mesh.credits.clear(fields, signatures, sender=mesh.relayer)
 
 
 def test_a_raised_count_does_not_follow_from_the_chain(mesh: Microgrid) -> None:
     fields, _ = signed(mesh, session(mesh, 2))
     raised = [(fields[0][0], 3, 3, *fields[0][3:])]
-    digest = mesh.credits.receiptsDigest(raised)
-    signatures = [bytes(s.unsafe_sign_hash(digest).signature) for s in mesh.signers[:2]]
-    with ape.reverts(mesh.credits.RelayCredits_BadChain, index=0):
+    signatures = mesh.signed(mesh.credits.receiptsDigest(raised))
+    with reverts(mesh.credits.RelayCredits_BadChain, index=0):
         mesh.credits.clear(raised, signatures, sender=mesh.relayer)
 
 
 def test_refunds_after_notice(mesh: Microgrid) -> None:
     prepay(mesh, mesh.alice, RUPEE)
-    with ape.reverts(mesh.credits.RelayCredits_NoRefundRequested):
+    with reverts(mesh.credits.RelayCredits_NoRefundRequested):
         mesh.credits.refund(sender=mesh.alice)
     receipt = mesh.credits.requestRefund(RUPEE, sender=mesh.alice)
     (event,) = mesh.credits.RefundRequested.from_receipt(receipt)
     assert event.availableAt == mesh.chain.blocks[receipt.block_number].timestamp + DAY
-    with ape.reverts(mesh.credits.RelayCredits_RefundNotYet):
+    with reverts(mesh.credits.RelayCredits_RefundNotYet):
         mesh.credits.refund(sender=mesh.alice)
     mesh.wait(DAY)
     receipt = mesh.credits.refund(sender=mesh.alice)
@@ -145,25 +144,25 @@ def test_roles(mesh: Microgrid) -> None:
         ("relayer", "unpause", []),
     ):
         caller = getattr(mesh, who)
-        with ape.reverts(mesh.credits.AccessManagedUnauthorized, caller=caller.address):
+        with reverts(mesh.credits.AccessManagedUnauthorized, caller=caller.address):
             getattr(mesh.credits, function)(*argument, sender=caller)
     receipt = mesh.credits.setFee(7, sender=mesh.operator)
     (event,) = mesh.credits.FeeChanged.from_receipt(receipt)
     assert event.microInrPerMessage == 7
-    with ape.reverts(mesh.credits.RelayCredits_FeeChangePending):
+    with reverts(mesh.credits.RelayCredits_FeeChangePending):
         mesh.credits.setFee(8, sender=mesh.operator)
     mesh.credits.setCommunity(mesh.bob, sender=mesh.admin)
     assert mesh.credits.accountOf(SOLAR) == mesh.bob
     mesh.credits.pause(sender=mesh.pauser)
-    with ape.reverts(mesh.credits.EnforcedPause):
+    with reverts(mesh.credits.EnforcedPause):
         mesh.credits.clear(*signed(mesh, session(mesh, 1)), sender=mesh.relayer)
     mesh.credits.unpause(sender=mesh.pauser)
 
 
 def test_deposits_are_refused_by_name(mesh: Microgrid) -> None:
-    with ape.reverts(mesh.credits.RelayCredits_ZeroAmount):
+    with reverts(mesh.credits.RelayCredits_ZeroAmount):
         mesh.credits.depositFor(mesh.alice, 0, sender=mesh.alice)
-    with ape.reverts(mesh.credits.RelayCredits_ZeroAccount):
+    with reverts(mesh.credits.RelayCredits_ZeroAccount):
         mesh.credits.depositFor(ape.utils.ZERO_ADDRESS, 1, sender=mesh.alice)
-    with ape.reverts(mesh.credits.RelayCredits_TooLittlePrepaid):
+    with reverts(mesh.credits.RelayCredits_TooLittlePrepaid):
         mesh.credits.requestRefund(10**18, sender=mesh.alice)

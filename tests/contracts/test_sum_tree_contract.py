@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ape
 import pytest
 from eth_account import Account
+from refusals import reverts
 
 VECTORS = json.loads(
     (Path(__file__).parents[1] / "vectors" / "sum_tree.json").read_text(encoding="utf-8")
@@ -100,7 +100,7 @@ def test_forged_vectors(project: Any, accounts: Any, chain: Any) -> None:
         if leaf["meter"] not in kinds:
             error = one.ledger.MeterLedger_UnknownMeter
         siblings = nodes_of(forged["siblings"])
-        with ape.reverts(error):
+        with reverts(error):
             one.ledger.requireLeaf(one.slot, leaf_of(leaf), siblings, forged["path"])
         tried += 1
     assert tried == len(VECTORS["forged"]) - 1

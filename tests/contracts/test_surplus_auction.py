@@ -6,10 +6,10 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-import ape
 import pytest
 from eth_account import Account
 from fixtures_money import BILLED, ENERGY, PREPAID, ROOF, RUPEE, SLOT_SECONDS, Microgrid
+from refusals import reverts
 
 from backend.market import Lot, PaymentRule, SealedBid, determine_winners
 
@@ -132,11 +132,11 @@ def test_a_bid_that_nobody_opens_pays_its_bond(auction: Auction) -> None:
     silent, winner = (
         auction.commit(lot_id, SealedBid(i + 1, 1, i, 3 * RUPEE, 1_000, 0, 0)) for i in range(2)
     )
-    with ape.reverts(auction.contract.SurplusAuction_NotRevealTime):
+    with reverts(auction.contract.SurplusAuction_NotRevealTime):
         auction.reveal(winner)
     auction.grid.wait(100)
     auction.reveal(winner)
-    with ape.reverts(auction.contract.SurplusAuction_RevealNotOver):
+    with reverts(auction.contract.SurplusAuction_RevealNotOver):
         auction.contract.finalise(lot_id, sender=auction.grid.stranger)
     auction.grid.wait(100)
     before = auction.house.balanceOf(auction.seller)

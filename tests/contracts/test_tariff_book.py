@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ape
 import pytest
 from fixtures_money import (
     BILLED,
@@ -22,6 +21,7 @@ from fixtures_money import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from refusals import reverts
 
 from backend.tariff import (
     OPEN_END,
@@ -105,7 +105,7 @@ def test_any_tariff_agrees_with_the_arithmetic_off_chain(
 
 
 def test_add_and_end(grid: Microgrid, chain: Any) -> None:
-    with ape.reverts(grid.book.TariffBook_Overlap, tariffId=1):
+    with reverts(grid.book.TariffBook_Overlap, tariffId=1):
         grid.book.addTariff(KSEB.contract_arguments(), sender=grid.operator)
     end = chain.pending_timestamp + 1000
     receipt = grid.book.endTariff(1, end, sender=grid.operator)
@@ -116,9 +116,9 @@ def test_add_and_end(grid: Microgrid, chain: Any) -> None:
         grid.book.TariffAdded(tariffId=2, validFrom=end, validUntil=OPEN_END, name=later.name)
     ]
     assert (grid.book.tariffAt(end - 1), grid.book.tariffAt(end)) == (1, 2)
-    with ape.reverts(grid.book.TariffBook_BadEnd, validUntil=1):
+    with reverts(grid.book.TariffBook_BadEnd, validUntil=1):
         grid.book.endTariff(2, 1, sender=grid.operator)
-    with ape.reverts(grid.book.TariffBook_NoTariff, time=1):
+    with reverts(grid.book.TariffBook_NoTariff, time=1):
         grid.book.tariffAt(1)
 
 
@@ -131,7 +131,7 @@ def test_a_bad_tariff_names_the_field(grid: Microgrid) -> None:
         ("telescopic", 5, [(5, 1), (5, 1)]),
         ("flat", 6, [(300_000, 1)]),
     ):
-        with ape.reverts(grid.book.TariffBook_BadTariff, field=field):
+        with reverts(grid.book.TariffBook_BadTariff, field=field):
             bad = [*good[:index], value, *good[index + 1 :]]
             grid.book.addTariff(tuple(bad), sender=grid.operator)
 
@@ -144,7 +144,7 @@ def test_roles(grid: Microgrid, function: str) -> None:
         "withdrawTakings": (0, grid.stranger),
     }[function]
     for who in ("stranger", "admin", "pauser", "relayer", "authority"):
-        with ape.reverts(grid.book.AccessManagedUnauthorized, caller=getattr(grid, who).address):
+        with reverts(grid.book.AccessManagedUnauthorized, caller=getattr(grid, who).address):
             getattr(grid.book, function)(*arguments, sender=getattr(grid, who))
 
 
@@ -156,7 +156,7 @@ def test_a_households_bill(grid: Microgrid) -> None:
     grid.count(HOUSE, imported_wh=368_000)
     grid.close_slot()
     due = grid.book.nextBillAt(HOUSE)
-    with ape.reverts(grid.book.TariffBook_TooEarly, meter=HOUSE, nextBillAt=due):
+    with reverts(grid.book.TariffBook_TooEarly, meter=HOUSE, nextBillAt=due):
         grid.book.issueBill(HOUSE, sender=grid.stranger)
     bill = bill_now(grid, HOUSE)
     assert (bill.holder, bill.consumedWh, bill.exportedWh) == (grid.alice, 368_000, 0)
@@ -167,10 +167,10 @@ def test_a_households_bill(grid: Microgrid) -> None:
     grid.approve(grid.alice, grid.book)
     receipt = grid.book.payBill(1, sender=grid.alice)
     assert grid.book.BillPaid(billId=1, payer=grid.alice, microInr=2_704_800_000) in receipt.events
-    with ape.reverts(grid.book.TariffBook_AlreadyPaid, billId=1):
+    with reverts(grid.book.TariffBook_AlreadyPaid, billId=1):
         grid.book.payBill(1, sender=grid.alice)
     grid.book.withdrawTakings(2_704_800_000, grid.operator, sender=grid.operator)
-    with ape.reverts(grid.book.TariffBook_FundsShort, wanted=1, available=0):
+    with reverts(grid.book.TariffBook_FundsShort, wanted=1, available=0):
         grid.book.withdrawTakings(1, grid.operator, sender=grid.operator)
 
 
@@ -182,12 +182,12 @@ def test_a_prosumers_credit(grid: Microgrid) -> None:
     assert bill.creditMicroInr == 1800 * RUPEE == export_credit_down(KSEB, 600_000)
     assert bill.paid
     assert grid.book.creditOf(grid.bob) == 1674 * RUPEE
-    with ape.reverts(grid.book.TariffBook_FundsShort):
+    with reverts(grid.book.TariffBook_FundsShort):
         grid.book.withdrawCredit(sender=grid.bob)
     grid.token.safeTransferFrom(grid.alice, grid.book, INR, 2000 * RUPEE, b"", sender=grid.alice)
     receipt = grid.book.withdrawCredit(sender=grid.bob)
     assert grid.book.CreditWithdrawn(holder=grid.bob, microInr=1674 * RUPEE) in receipt.events
-    with ape.reverts(grid.book.TariffBook_NothingToWithdraw, holder=grid.bob.address):
+    with reverts(grid.book.TariffBook_NothingToWithdraw, holder=grid.bob.address):
         grid.book.withdrawCredit(sender=grid.bob)
 
 
@@ -212,18 +212,18 @@ def test_overdue_and_last_bill(grid: Microgrid) -> None:
     assert not grid.book.isOverdue(HOUSE)
     grid.wait(TERM + SLOT_SECONDS)
     assert grid.book.isOverdue(HOUSE)
-    with ape.reverts(grid.book.TariffBook_NotBilled, meter=HOUSE):
+    with reverts(grid.book.TariffBook_NotBilled, meter=HOUSE):
         grid.book.issueBill(HOUSE, sender=grid.stranger)
 
 
 def test_unknown_things(grid: Microgrid) -> None:
-    with ape.reverts(grid.book.TariffBook_UnknownTariff, tariffId=9):
+    with reverts(grid.book.TariffBook_UnknownTariff, tariffId=9):
         grid.book.tariff(9)
-    with ape.reverts(grid.book.TariffBook_UnknownBill, billId=9):
+    with reverts(grid.book.TariffBook_UnknownBill, billId=9):
         grid.book.bill(9)
-    with ape.reverts(grid.book.TariffBook_UnknownBill, billId=9):
+    with reverts(grid.book.TariffBook_UnknownBill, billId=9):
         grid.book.payBill(9, sender=grid.alice)
     assert list(grid.book.billsOf(HOUSE)) == []
     assert grid.book.nextBillAt(HOUSE) == 0
-    with ape.reverts(grid.book.TokenReceiver_UnwantedId, id=ENERGY):
+    with reverts(grid.book.TokenReceiver_UnwantedId, id=ENERGY):
         grid.token.safeTransferFrom(grid.alice, grid.book, ENERGY, 0, b"", sender=grid.alice)

@@ -6,9 +6,9 @@ import base64
 import json
 from typing import Any
 
-import ape
 import pytest
 from fixtures_money import CO2, ENERGY, INR, RUPEE, Microgrid
+from refusals import reverts
 
 
 def test_uri_says_what_a_unit_is(grid: Microgrid) -> None:
@@ -18,7 +18,7 @@ def test_uri_says_what_a_unit_is(grid: Microgrid) -> None:
         metadata = json.loads(base64.b64decode(body))
         assert metadata["name"] == f"Ohmstead {name}"
         assert metadata["decimals"] == decimals
-    with ape.reverts(grid.token.GridToken_UnknownId, id=3):
+    with reverts(grid.token.GridToken_UnknownId, id=3):
         grid.token.uri(3)
 
 
@@ -36,7 +36,7 @@ def test_batch_transfer(grid: Microgrid) -> None:
 def test_batch_transfer_checks_its_arrays(
     grid: Microgrid, ids: list[int], amounts: list[int]
 ) -> None:
-    with ape.reverts(
+    with reverts(
         grid.token.GridToken_LengthMismatch, receivers=2, ids=len(ids), amounts=len(amounts)
     ):
         grid.token.batchTransfer([grid.bob, grid.bob], ids, amounts, sender=grid.alice)
@@ -44,7 +44,7 @@ def test_batch_transfer_checks_its_arrays(
 
 def test_batch_transfer_is_bounded(grid: Microgrid) -> None:
     longest = grid.token.MAX_BATCH()
-    with ape.reverts(grid.token.GridToken_BatchTooLong, length=longest + 1, max=longest):
+    with reverts(grid.token.GridToken_BatchTooLong, length=longest + 1, max=longest):
         grid.token.batchTransfer(
             [grid.bob] * (longest + 1),
             [INR] * (longest + 1),
@@ -56,9 +56,9 @@ def test_batch_transfer_is_bounded(grid: Microgrid) -> None:
 @pytest.mark.parametrize("issue", ["mintInr", "burnInr", "mintCo2"])
 @pytest.mark.parametrize("who", ["stranger", "operator", "admin", "relayer", "deployer"])
 def test_nobody_issues_by_hand(grid: Microgrid, issue: str, who: str) -> None:
-    with ape.reverts(grid.token.AccessManagedUnauthorized, caller=getattr(grid, who).address):
+    with reverts(grid.token.AccessManagedUnauthorized, caller=getattr(grid, who).address):
         getattr(grid.token, issue)(grid.stranger, 1, sender=getattr(grid, who))
-    with ape.reverts(grid.token.AccessManagedUnauthorized):
+    with reverts(grid.token.AccessManagedUnauthorized):
         grid.token.settleEnergy([grid.stranger], [1], sender=getattr(grid, who))
 
 
@@ -85,5 +85,5 @@ def test_a_contract_that_refuses_is_parked(
     call = grid.token.withdrawParked.encode_input(grid.alice)
     refuser.execute(grid.token, call, sender=grid.stranger)
     assert grid.token.balanceOf(grid.alice, ENERGY) == 70
-    with ape.reverts(grid.token.GridToken_NothingParked, account=grid.alice.address):
+    with reverts(grid.token.GridToken_NothingParked, account=grid.alice.address):
         grid.token.withdrawParked(grid.alice, sender=grid.alice)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import ape
 import pytest
 from eth_account import Account
 from fixtures_money import RUPEE, SLOT_SECONDS, Microgrid
+from refusals import reverts
 
 POINT = 61
 EV_KIND = 5
@@ -43,8 +43,7 @@ def authorisation(grid: Microgrid, **changes: int) -> tuple[int, ...]:
 
 def begin(grid: Microgrid, agreed: tuple[int, ...]) -> Any:
     plug = (1, POINT, 5_000, grid.ledger.currentSlot())
-    digest = grid.exchange.plugDigest(plug)
-    signatures = [bytes(s.unsafe_sign_hash(digest).signature) for s in grid.signers[:2]]
+    signatures = grid.signed(grid.exchange.plugDigest(plug))
     key = grid.alice.private_key
     owner = Account.from_key(key)
     signed = bytes(owner.unsafe_sign_hash(grid.exchange.authorisationDigest(agreed)).signature)
@@ -62,11 +61,11 @@ def test_cars_and_charge_points(garage: Microgrid) -> None:
     ]
     receipt = garage.vehicles.retireEv(1, sender=garage.alice)
     assert receipt.events == [garage.vehicles.EvRetired(ev=1)]
-    with ape.reverts(garage.vehicles.EvRegistry_EvRetired):
+    with reverts(garage.vehicles.EvRegistry_EvRetired):
         garage.vehicles.setReserve(1, 0, sender=garage.alice)
-    with ape.reverts(garage.vehicles.EvRegistry_BadCapacity):
+    with reverts(garage.vehicles.EvRegistry_BadCapacity):
         garage.vehicles.registerEv(0, 0, sender=garage.alice)
-    with ape.reverts(garage.vehicles.EvRegistry_BadMeter):
+    with reverts(garage.vehicles.EvRegistry_BadMeter):
         garage.vehicles.setChargePoint(1, 1, 1, sender=garage.operator)
 
 
@@ -81,7 +80,7 @@ def test_roles(garage: Microgrid) -> None:
         (garage.exchange, lambda c: c.unplug(1, sender=stranger)),
         (garage.exchange, lambda c: c.withdrawBudget(1, sender=stranger)),
     ):
-        with ape.reverts(contract.AccessManagedUnauthorized):
+        with reverts(contract.AccessManagedUnauthorized):
             refused(contract)
     garage.vehicles.setLimits(tuple(limits), sender=garage.operator)
     garage.rates.setSettings(tuple(settings), sender=garage.operator)
@@ -92,7 +91,7 @@ def test_budget(garage: Microgrid) -> None:
     receipt = garage.exchange.withdrawBudget(200 * RUPEE, sender=garage.operator)
     assert receipt.events.filter(garage.exchange.BudgetWithdrawn)
     assert garage.exchange.budget() == (300 * RUPEE, 0)
-    with ape.reverts(garage.exchange.V2GExchange_BudgetShort):
+    with reverts(garage.exchange.V2GExchange_BudgetShort):
         garage.exchange.withdrawBudget(301 * RUPEE, sender=garage.operator)
 
 
@@ -104,15 +103,15 @@ def test_a_session_begins_once_and_ends(garage: Microgrid) -> None:
     assert (started.sessionId, started.ev, started.socBps) == (1, 1, 5_000)
     assert garage.clearing.balanceOf(garage.alice) == free - 100 * RUPEE
     assert garage.exchange.evState(1) == (1, 1)
-    with ape.reverts(garage.exchange.V2GExchange_EvBusy):
+    with reverts(garage.exchange.V2GExchange_EvBusy):
         begin(garage, authorisation(garage, nonce=1))
-    with ape.reverts(garage.exchange.V2GExchange_NotAllowed):
+    with reverts(garage.exchange.V2GExchange_NotAllowed):
         garage.exchange.end(1, sender=garage.bob)
     receipt = garage.exchange.unplug(1, sender=garage.relayer)
     assert receipt.events.filter(garage.exchange.SessionEnded)
-    with ape.reverts(garage.exchange.V2GExchange_WrongNonce):
+    with reverts(garage.exchange.V2GExchange_WrongNonce):
         begin(garage, agreed)
-    with ape.reverts(garage.exchange.V2GExchange_TooEarly):
+    with reverts(garage.exchange.V2GExchange_TooEarly):
         garage.exchange.abandon(1, sender=garage.stranger)
     garage.wait(garage.vehicles.limits().abandonSeconds + 2 * SLOT_SECONDS)
     garage.exchange.abandon(1, sender=garage.stranger)
@@ -121,10 +120,10 @@ def test_a_session_begins_once_and_ends(garage: Microgrid) -> None:
 
 def test_orders_and_rates_need_what_is_committed(garage: Microgrid) -> None:
     begin(garage, authorisation(garage))
-    with ape.reverts(garage.rates.IncentiveRates_NoRates):
+    with reverts(garage.rates.IncentiveRates_NoRates):
         garage.exchange.order(1, CHARGE, 500, 1, sender=garage.relayer)
-    with ape.reverts(garage.exchange.V2GExchange_BadOrder):
+    with reverts(garage.exchange.V2GExchange_BadOrder):
         garage.exchange.order(1, DISCHARGE, 500, 9, sender=garage.relayer)
     garage.wait(5 * SLOT_SECONDS)
-    with ape.reverts(garage.rates.IncentiveRates_StaleState):
+    with reverts(garage.rates.IncentiveRates_StaleState):
         garage.rates.updateIncentiveRates(sender=garage.stranger)
