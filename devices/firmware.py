@@ -70,7 +70,7 @@ def _sum(sources: Iterable[Path]) -> str:
 
 def _compile(source: Path, made: Path, name: str) -> None:
     made.parent.mkdir(parents=True, exist_ok=True)
-    command = [compiler(), "-O2", "-s", f"{name}.py", "-o", str(made), str(source)]
+    command = [compiler(), "-O3", "-s", f"{name}.py", "-o", str(made), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise FirmwareError(f"{source}: {done.stderr.strip() or done.stdout.strip()}")

@@ -1,6 +1,7 @@
 """The ESP32 itself: the only module that touches hardware. See docs/hardware-esp32.md for the wiring."""
 
 import json
+import os
 import time
 
 import esp32
@@ -11,6 +12,7 @@ from devices.esp32 import ccm, settings, usb
 _ADC_PIN = 34
 _JUMPER_PIN = 4
 _METER_TX, _METER_RX = 17, 16
+_MODEM_TX, _MODEM_RX = 18, 19
 _WATCHDOG_MS = 8000
 _CAUSES = {1: 0, 2: 0, 3: 1, 4: 0, 5: 3}  # machine.reset_cause() -> docs/frame.md, HELLO
 _ADC_SAMPLES = 16
@@ -82,6 +84,10 @@ class Board:
             return None
         return json.loads(bytes(buffer[:size]))
 
+    def random(self, count: int) -> bytes:
+        """Unpredictable bytes, from the chip's generator."""
+        return os.urandom(count)
+
     # ---- pins --------------------------------------------------------------------------------------
 
     def jumper(self) -> bool:
@@ -117,10 +123,15 @@ class Board:
         return 0xFFFF
 
     def meter_uart(self, chip: int, role: int):
-        """The bus of the metering chips."""
+        """The bus of the metering chips, or the line to an Uno."""
         if not chip:
             return None
-        return machine.UART(2, baudrate=9600, tx=_METER_TX, rx=_METER_RX, timeout=0, rxbuf=256)
+        baud = 115200 if chip == settings.UNO else 9600
+        return machine.UART(2, baudrate=baud, tx=_METER_TX, rx=_METER_RX, timeout=0, rxbuf=512)
+
+    def modem_uart(self, baud: int):
+        """The line to the modem beside ESP-NOW."""
+        return machine.UART(1, baudrate=baud, tx=_MODEM_TX, rx=_MODEM_RX, timeout=0, rxbuf=1024)
 
     # ---- cable and radio ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ starts: whoever has the cable alone learns and changes nothing.
     secret HEX32        what the radios of this network share; without it a gateway works by wire only
     show                all settings, and the first four bytes of the SHA-256 of key and secret, to compare
     rebase CHIP         takes a metering chip's register as it is now, after it was replaced
+    charge HUNDREDTHS   what a counted battery holds now, 0.01 %: when it is installed, after its bank was replaced
     save                writes what was set
     restart             starts the board
 """
@@ -63,6 +64,11 @@ class Console:
             self.config["secret"] = _hex(words[1], settings.SECRET_SIZE)
         elif command == "rebase" and len(words) == 2:
             self.config["rebase"] = int(words[1])
+        elif command == "charge" and len(words) == 2:
+            value = int(words[1])
+            if not 0 <= value <= 10000:
+                raise ValueError("charge is 0..10000")
+            self.config["charge"] = value
         elif command == "save" and len(words) == 1:
             if not self.config["node"] or not self.config["key"]:
                 raise ValueError("set node and key first")
@@ -70,7 +76,7 @@ class Console:
         elif command == "restart" and len(words) == 1:
             self.restart = True
         else:
-            raise ValueError("commands: set NAME VALUE, key HEX, secret HEX, show, rebase CHIP, save, restart")
+            raise ValueError("commands: set NAME VALUE, key HEX, secret HEX, show, rebase CHIP, charge HUNDREDTHS, save, restart")
         return []
 
     def _shown(self) -> list:

@@ -11,6 +11,8 @@ Runs on MicroPython and CPython alike.
 import hashlib
 import struct
 
+from devices.esp32.frame import hmac_sha256
+
 DOMAIN = b"Ohmstead registers 1"
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -58,18 +60,6 @@ def session_key(element, gateway: bytes, node_id: int, epoch: int) -> bytes:  # 
     extracted = hmac_sha256(struct.pack(">I", epoch), element.shared(gateway))
     info = b"Ohmstead frame key 1" + struct.pack(">II", node_id, epoch)
     return hmac_sha256(extracted, info + b"\x01")
-
-
-def hmac_sha256(key: bytes, data: bytes) -> bytes:
-    """HMAC-SHA256; `key` has at most 64 bytes."""
-    inner = bytearray(64)
-    outer = bytearray(64)
-    for i in range(64):
-        k = key[i] if i < len(key) else 0
-        inner[i] = k ^ 0x36
-        outer[i] = k ^ 0x5C
-    digest = hashlib.sha256(bytes(inner) + data).digest()
-    return hashlib.sha256(bytes(outer) + digest).digest()
 
 
 # ---- Microchip ATECC608 ------------------------------------------------------------------------------

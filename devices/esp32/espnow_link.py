@@ -1,5 +1,7 @@
 """The link of `link.py` over ESP-NOW: slots, hopping, acknowledgement, repetition, time, one secret.
 
+Without slots and hopping the same goes over any medium that carries packets to addresses: `plc_link.py`.
+
 A packet, at most 250 bytes: u8 kind, u8 piece (index << 4 | count), u32 boot, u32 counter, then the body, then
 the tag of the cipher if the network has one. Counters grow with each packet of a boot, and make the nonce.
 
@@ -32,8 +34,11 @@ MAX_EXTRA = 64
 
 _QUEUE = 48
 _OPEN = 8  # packets that may wait for their repetition at a time
-_FRESH_MS = 30000
 _PARTIAL_MS = 10000
+_BROADCASTS = 2
+_HOP_DWELLS = 4  # there, back and a repetition
+_WEAK_DBM = -84
+_FEW_TRIES = 4
 _AIR_MS = 1  # between the stamp of a beacon and its arrival, at the least
 
 
@@ -60,7 +65,10 @@ class EspNowLink(link.Link):
         news: what it says has changed, and should be said in the next slot.
         on_beacon: called with (src, extra, rssi_dbm, now_ms).
         sent, repeated, failed, refused: packets so far; refused were replayed or not of this network.
+        fresh_ms: a neighbour not heard for so long may be gone.
     """
+
+    fresh_ms = 30000
 
     def __init__(
         self,
@@ -80,6 +88,7 @@ class EspNowLink(link.Link):
         self.time = NetworkTime(address, is_root, boot, silent_ms)
         self.time.synced = self.time.synced or not schedule.hop
         self.neighbours = Neighbours()
+        self.hop_ms = _HOP_DWELLS * schedule.dwell_ms if schedule.hop else _HOP_DWELLS * ack_ms
         self.extra = b""
         self.news = False
         self.on_beacon = None
@@ -103,7 +112,7 @@ class EspNowLink(link.Link):
         self._had_waiting = False
         self._beacon_dwell = -1
         self._solicit_ms = 0
-        self._heard_ms = -_FRESH_MS
+        self._heard_ms = -self.fresh_ms
         self._random = (self._number * 2654435761 + boot * 40503) & 0x7FFFFFFF
 
     # ---- what is above -----------------------------------------------------------------------------
@@ -126,7 +135,22 @@ class EspNowLink(link.Link):
 
     def available(self, now_ms: int) -> bool:
         """See link.py."""
-        return now_ms - self._heard_ms < _FRESH_MS
+        return now_ms - self._heard_ms < self.fresh_ms
+
+    def cost(self, neighbour: bytes) -> int:
+        """See link.py: from what became of packets to it, and how strongly it is heard."""
+        known = self.neighbours.get(neighbour)
+        if known is None:
+            return 8 * link.COST_ONE
+        weak = 2 * max(0, _WEAK_DBM - known.rssi_dbm)
+        quality = known.quality if known.tries >= _FEW_TRIES else 256
+        return link.COST_ONE * 256 // max(16, quality) + weak
+
+    @property
+    def gateway(self) -> int:
+        """Node number of the gateway whose time we have, 0 if there is none."""
+        kind, root = self.time.source
+        return link.node_of(root) if kind == 0 and self.time.synced else 0
 
     # ---- time --------------------------------------------------------------------------------------
 
@@ -168,8 +192,12 @@ class EspNowLink(link.Link):
     def _look_for_network(self, now_ms: int) -> int:
         if now_ms >= self._solicit_ms:
             self._solicit_ms = now_ms + self.schedule.dwell_ms // 2 + self._chance(16)
-            self._radio.send(link.BROADCAST, self._packet(SOLICIT, 0, b""))
+            self.ask()
         return max(1, self._solicit_ms - now_ms)
+
+    def ask(self) -> None:
+        """Asks who is there to say so."""
+        self._radio.send(link.BROADCAST, self._packet(SOLICIT, 0, b""))
 
     def _beacon_if_due(self, now_ms: int) -> None:
         network_ms = self.time.now(now_ms)
@@ -212,7 +240,7 @@ class EspNowLink(link.Link):
                 return
             self._transmit(self._in_air, now_ms)
             if self._in_air.dst == link.BROADCAST:
-                self._settle(self._in_air, True, now_ms)
+                self._said_to_all(self._in_air, now_ms)
                 self._in_air = None
 
     def _choose(self, now_ms: int, in_slot: bool) -> _Sending | None:
@@ -246,8 +274,19 @@ class EspNowLink(link.Link):
         self.sent += 1
         self.repeated += 1 if sending.tries else 0
         sending.tries += 1
-        sending.due_ms = now_ms + self._ack_ms
+        sending.due_ms = now_ms + self._answer_ms(sending.packet)
         self._radio.send(sending.dst, sending.packet)
+
+    def _answer_ms(self, packet: bytes) -> int:
+        """How long after handing a packet over its acknowledgement may take."""
+        return self._ack_ms
+
+    def _said_to_all(self, sending: _Sending, now_ms: int) -> None:
+        """Nobody acknowledges a broadcast: it is said again on the next channel, the same packet, and that is all."""
+        if sending.tries < _BROADCASTS and self.schedule.hop:
+            sending.due_ms = now_ms + self.schedule.until_hop(self.time.now(now_ms))
+        else:
+            self._settle(sending, True, now_ms)
 
     def _unanswered(self, sending: _Sending, now_ms: int) -> None:
         """No acknowledgement came: again on another channel, or soon if it is urgent, or never."""
@@ -308,8 +347,8 @@ class EspNowLink(link.Link):
             self._on_ack(src, body, now_ms)
         elif kind == BEACON and len(body) >= 20:
             self._on_beacon(src, body, rssi_dbm, now_ms, age_ms)
-        elif kind == SOLICIT and self.time.synced and self.schedule.hop:
-            self._send_beacon(now_ms)
+        elif kind == SOLICIT and (self.time.synced if self.schedule.hop else self.time.is_root):
+            self._send_beacon(now_ms)  # without slots the gateway alone, or all would speak at once
 
     def _opened(self, src: bytes, packet: bytes) -> tuple | None:
         """(kind, to all, piece, boot, counter, body) of a packet of this network, else None."""
@@ -373,7 +412,7 @@ class EspNowLink(link.Link):
         kind, root, boot, number, stratum = struct.unpack_from(">B6sHIB", body, 0)
         time_ms = int.from_bytes(body[14:20], "big") + _AIR_MS + age_ms
         of_root = (boot, number)
-        if self.schedule.hop and self.time.hear(kind, root, of_root, stratum, time_ms, now_ms):
+        if self.time.hear(kind, root, of_root, stratum, time_ms, now_ms) and self.schedule.hop:
             self._tune(now_ms)
         if self.on_beacon:
             self.on_beacon(src, body[20:], rssi_dbm, now_ms)

@@ -8,53 +8,21 @@ of a session is under way at a time; the next goes when the destination has answ
 from devices.esp32 import estar_packets as packets
 from devices.esp32 import link as links
 from devices.esp32 import receipts
+from devices.esp32.estar_sessions import Flow, Session
 from devices.esp32.estar_trust import FULL, Trust
 from devices.esp32.receipts import DESTINATION, SOURCE, Receipt
 
-HOP_MS = 400  # a hop's longest share of a round trip, repetitions of the link included
-DISCOVER_MS = 250 * receipts.MAX_ROUTE
-WINDOW_MS = 300  # how long a destination gathers requests of the mode "best available"
+DISCOVER_HOPS = 5  # a request is given up after as many of the link's hop_ms
 IDLE_MS = 60000
 JITTER_MS = 40
 MOST_SESSIONS = 48
 MOST_WAITING = 16
 ATTEMPTS = 4
-_CONTROL = links.priority_of(4, 4, 0)
+_REQUEST = links.priority_of(4, 4, 0)
+_ANSWER = links.EMERGENCY  # short, and somebody waits for it: as an acknowledgement it goes at once
 _SEEN_MS = 10000
-
-
-class Session:
-    """A route that this node is part of, as its node number `at`."""
-
-    def __init__(self, receipt: Receipt, at: int, now_ms: int) -> None:
-        self.receipt = receipt
-        self.at = at
-        self.used_ms = now_ms
-        self.due_ms = 0  # when an answer is overdue; 0 = none is awaited
-        self.chain: list[bytes] = []
-        self.ended = False
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """(source, started_at)."""
-        return self.receipt.route[0], self.receipt.started_at
-
-    def next_node(self, step: int) -> int:
-        """The neighbour towards the destination (1) or the source (-1)."""
-        return self.receipt.route[self.at + step]
-
-
-class Flow:
-    """What this node sends to one destination."""
-
-    def __init__(self) -> None:
-        self.waiting: list = []  # type: ignore[type-arg]  # [message, priority, attempts]
-        self.session: Session | None = None
-        self.under_way = False
-        self.asked_at = 0  # started_at of the request that is out; 0 = none
-        self.asked_until_ms = 0
-        self.chain: list[bytes] = []
-        self.min_trust = 0  # of the request that is out
+_MOST_SKEW_S = 300  # as the contract allows
+_LONGEST_WAIT_MS = 1000
 
 
 class Router:
@@ -69,6 +37,7 @@ class Router:
         self.min_trust = min_trust
         self.min_energy = 0
         self.longest = receipts.MAX_ROUTE
+        self.most_sessions = MOST_SESSIONS
         self.session_messages = receipts.CHAIN  # after as many, a new session and so a receipt
         self.energy = receipts.MAINS  # messages that it can relay, told truly; the owner keeps it up
         self.trust = Trust()
@@ -81,7 +50,7 @@ class Router:
         self.flows: dict[int, Flow] = {}
         self._seen: dict = {}  # type: ignore[type-arg]
         self._offers: dict = {}  # type: ignore[type-arg]
-        self._later: list = []  # type: ignore[type-arg]
+        self._later: list = []  # type: ignore[type-arg]  # [due, key, request]
         self._tickets: dict = {}  # type: ignore[type-arg]
         self._last_started = 0
         self._ended: dict[int, int] = {}  # source -> start of its newest session that ended
@@ -91,10 +60,13 @@ class Router:
     # ---- for the owner -------------------------------------------------------------------------------
 
     def send(self, destination: int, message: bytes, priority: int, now_ms: int) -> bool:
-        """Queues a message; False if too many wait for that destination."""
+        """Queues a message, unless it waits already; False if too many do for that destination."""
         flow = self.flows.get(destination)
         if flow is None:
             flow = self.flows[destination] = Flow()
+        for waiting in flow.waiting:
+            if waiting[0] == message:
+                return True
         if len(flow.waiting) >= MOST_WAITING:
             return False
         at = 1 if flow.under_way and flow.waiting else 0
@@ -104,14 +76,14 @@ class Router:
         self._go_on(destination, flow, now_ms)
         return True
 
-    def tick(self, now_ms: int) -> None:
-        """What time brings. Call it at least ten times a second."""
+    def tick(self, now_ms: int) -> int:
+        """What time brings; in how many ms there may be more, unless something is sent or received."""
         later, self._later = self._later, []
-        for due_ms, dst, payload in later:
-            if due_ms <= now_ms:
-                self.link.send(dst, payload, _CONTROL)
+        for entry in later:
+            if entry[0] <= now_ms:
+                self.link.send(links.BROADCAST, entry[2], _REQUEST)
             else:
-                self._later.append((due_ms, dst, payload))
+                self._later.append(entry)
         for key in [k for k, offer in self._offers.items() if offer[0] <= now_ms]:
             self._answer(key, self._offers.pop(key)[1], now_ms)
         for session in list(self.sessions.values()):
@@ -121,12 +93,27 @@ class Router:
                 self._end(session)
         for destination, flow in self.flows.items():
             if flow.asked_at and flow.asked_until_ms <= now_ms:
-                flow.asked_at = 0
+                flow.asked_at, flow.unanswered = 0, True
                 self.trust.forgive()
                 self._failed(flow, now_ms)
             self._go_on(destination, flow, now_ms)
         if len(self._seen) > 4 * MOST_SESSIONS:
             self._seen = {k: v for k, v in self._seen.items() if now_ms - v[0] < _SEEN_MS}
+        return self._wait(now_ms)
+
+    def _wait(self, now_ms: int) -> int:
+        due_ms = now_ms + _LONGEST_WAIT_MS
+        for entry in self._later:
+            due_ms = min(due_ms, entry[0])
+        for offer in self._offers.values():
+            due_ms = min(due_ms, offer[0])
+        for session in self.sessions.values():
+            if session.due_ms:
+                due_ms = min(due_ms, session.due_ms)
+        for flow in self.flows.values():
+            if flow.asked_at:
+                due_ms = min(due_ms, flow.asked_until_ms)
+        return max(1, due_ms - now_ms)
 
     def on_receive(self, src: bytes, payload: bytes, _rssi: int, now_ms: int) -> None:
         """Takes a packet of a neighbour; what is malformed, foreign or forged changes nothing."""
@@ -142,6 +129,13 @@ class Router:
         if session is not None and session.due_ms:
             self._overdue(session, now_ms)
 
+    def rekey(self, key: bytes) -> None:
+        """The node's tags are made with another key from now on, so its own sessions begin anew."""
+        self.key = key
+        for flow in self.flows.values():
+            if flow.session is not None and not flow.under_way:
+                self._end(flow.session)
+
     def end_sessions(self) -> None:
         """Ends all sessions and gives their receipts: before a restart, or to clear early."""
         for session in list(self.sessions.values()):
@@ -152,17 +146,18 @@ class Router:
     def _ask(self, destination: int, flow: Flow, now_ms: int) -> None:
         started_at = max(self.clock_s, self._last_started + 1)
         self._last_started = started_at
-        flow.asked_at, flow.asked_until_ms = started_at, now_ms + DISCOVER_MS
+        flow.asked_at, flow.asked_until_ms = started_at, now_ms + DISCOVER_HOPS * self.link.hop_ms
         flow.chain = receipts.chain(self.random(receipts.SIZE), self.node_id, started_at, SOURCE)
         self.counts["requests"] += 1
         # Rather a route that nobody vouches for than none: what is not delivered is not paid either.
         last = bool(flow.waiting) and flow.waiting[0][2] == ATTEMPTS - 1
+        flow.mode = packets.ANY if last and flow.unanswered else self.mode
         flow.min_trust = min(self.min_trust, 1) if last else self.min_trust
         request = packets.put_request(
-            started_at, destination, self.mode, flow.min_trust, 0 if last else self.min_energy, self.longest,
+            started_at, destination, flow.mode, flow.min_trust, 0 if last else self.min_energy, self.longest,
             flow.chain[0], (self.node_id,), (self.energy,),
         )  # fmt: skip
-        self.link.send(links.BROADCAST, request, _CONTROL)
+        self.link.send(links.BROADCAST, request, _REQUEST)
 
     def _on_request(self, neighbour: int, payload: bytes, now_ms: int) -> bool:
         fields = packets.get_request(payload)
@@ -171,29 +166,58 @@ class Router:
         started_at, destination, mode, min_trust, min_energy, longest, s_root, route, energies = fields
         if self.node_id in route or started_at <= self._ended.get(route[0], 0):
             return True  # a session is paid once: a name that is used up would carry for nothing
-        if not self.trust.fits(route + (self.node_id,), min_trust, now_ms):
+        key = (route[0], started_at)
+        seen = self._seen.get(key)
+        held = None
+        if seen is not None and destination != self.node_id:
+            if seen[2] != s_root:
+                return True
+            if seen[1] >= (2 if mode == packets.BEST_AVAILABLE else 1):
+                held = self._held(key)
+                if held is None:
+                    return True  # most of what a flood brings
+        if self.clock_s and started_at > self.clock_s + _MOST_SKEW_S:
+            return True  # it would use up all names until then
+        if not self.trust.fits(route + (self.node_id,), min_trust, mode == packets.ANY, now_ms):
             return True
         if destination != self.node_id and not self.trust.pays(route[0]):
             return True
-        key = (route[0], started_at)
         if destination == self.node_id:
             self._offer(key, fields, now_ms)
             return True
-        best = mode == packets.BEST_AVAILABLE
-        seen = self._seen.get(key)
-        if seen is not None and (seen[1] >= (2 if best else 1) or seen[2] != s_root):
-            return True
         if self.energy < min_energy or len(route) + 2 > longest:
             return True
+        due_ms = now_ms + self._weakness_ms(route[-1])
         stated = self.energy if seen is None else seen[3]  # one session, one statement
+        if held is not None:
+            due_ms += JITTER_MS
+            if due_ms < held[0]:  # it came over a better hop
+                held[0], held[2] = due_ms, self._passed_on(fields, stated)
+            return True
         self._seen[key] = (now_ms, 1 if seen is None else seen[1] + 1, s_root, stated)
-        on = packets.put_request(
+        due_ms += self.random(1)[0] * JITTER_MS // 256
+        self._later.append([due_ms, key, self._passed_on(fields, stated)])
+        return True
+
+    def _held(self, key: tuple[int, int]) -> list | None:  # type: ignore[type-arg]
+        """The request of this session that waits to be passed on."""
+        for entry in self._later:
+            if entry[1] == key:
+                return entry  # type: ignore[no-any-return]
+        return None
+
+    def _passed_on(self, fields: tuple, stated: int) -> bytes:  # type: ignore[type-arg]
+        started_at, destination, mode, min_trust, min_energy, longest, s_root, route, energies = fields
+        return packets.put_request(
             started_at, destination, mode, min_trust, min_energy, longest, s_root,
             route + (self.node_id,), energies + (stated,),
         )  # fmt: skip
-        wait = self.random(1)[0] * JITTER_MS // 256
-        self._later.append((now_ms + wait, links.BROADCAST, on))
-        return True
+
+    def _weakness_ms(self, neighbour: int) -> int:
+        """How long a request is held that came over a hop on which much is lost: so that one which
+        came round by better hops is the first."""
+        extra = min(4 * links.COST_ONE, self.link.cost(links.mac_of(neighbour)) - links.COST_ONE)
+        return max(0, extra) * self.link.hop_ms // links.COST_ONE
 
     def _offer(self, key: tuple[int, int], fields: tuple, now_ms: int) -> None:  # type: ignore[type-arg]
         if key in self.sessions or (key in self._seen and key not in self._offers):
@@ -202,15 +226,24 @@ class Router:
         if len(energies) > 1 and min(energies[1:]) < min_energy:
             return
         self._seen[key] = (now_ms, 9, fields[6], self.energy)
-        wait = WINDOW_MS if fields[2] == packets.BEST_AVAILABLE else 0
+        best = fields[2] == packets.BEST_AVAILABLE
+        wait = self._weakness_ms(fields[7][-1]) + (self.link.hop_ms * 3 // 4 if best else 0)
         known = self._offers.get(key)
         if known is None:
             if wait:
                 self._offers[key] = (now_ms + wait, fields)
             else:
                 self._answer(key, fields, now_ms)
-        elif fields[6] == known[1][6] and self.score(fields) > self.score(known[1]):
+        elif fields[6] != known[1][6]:
+            return
+        elif best and self._worth(fields) > self._worth(known[1]):
             self._offers[key] = (known[0], fields)
+        elif not best and now_ms + wait < known[0]:
+            self._offers[key] = (now_ms + wait, fields)
+
+    def _worth(self, fields: tuple) -> int:  # type: ignore[type-arg]
+        cost = self.link.cost(links.mac_of(fields[7][-1]))
+        return self.score(fields) * links.COST_ONE // cost
 
     def score(self, fields: tuple) -> int:  # type: ignore[type-arg]
         """How good an offered route is: its relays' trust multiplied, less where energy will not last a session."""
@@ -232,7 +265,7 @@ class Router:
         session.chain = chain
         tag = receipts.agree(self.key, self._agreement(receipt))
         reply = packets.put_reply(started_at, route, energies, s_root, chain[0], tag)
-        self.link.send(links.mac_of(session.next_node(-1)), reply, _CONTROL)
+        self.link.send(links.mac_of(session.next_node(-1)), reply, _ANSWER)
 
     def _on_reply(self, neighbour: int, payload: bytes, now_ms: int) -> bool:
         fields = packets.get_reply(payload)
@@ -252,21 +285,23 @@ class Router:
         if self._begin(receipt, at, now_ms) is None:
             return False
         reply = packets.put_reply(started_at, route, energies, s_root, h_root, tags)
-        self.link.send(links.mac_of(route[at - 1]), reply, _CONTROL)
+        self.link.send(links.mac_of(route[at - 1]), reply, _ANSWER)
         return True
 
     def _found(self, receipt: Receipt, tags: bytes, now_ms: int) -> bool:
         flow = self.flows.get(receipt.route[-1])
-        if flow is None or flow.asked_at != receipt.started_at or flow.chain[0] != receipt.s_root:
+        if flow is None or not flow.asked_at or flow.asked_at != receipt.started_at:
             return False
-        if not self.trust.fits(receipt.route, flow.min_trust, now_ms):
+        if flow.chain[0] != receipt.s_root:
+            return False
+        if not self.trust.fits(receipt.route, flow.min_trust, flow.mode == packets.ANY, now_ms):
             return False
         session = self._begin(receipt, 0, now_ms)
         if session is None:
             return False
         receipt.agreed = tags
         session.chain = flow.chain
-        flow.session, flow.asked_at = session, 0
+        flow.session, flow.asked_at, flow.unanswered = session, 0, False
         self._go_on(receipt.route[-1], flow, now_ms)
         return True
 
@@ -295,14 +330,15 @@ class Router:
         sigma = receipts.sigma(self.key, digest, receipt.started_at, receipt.route, i)
         receipt.saw_message(i, session.chain[i], digest, sigma)
         agreed = b"" if receipt.delivered else receipt.agreed
+        session.urgent = priority >= links.EMERGENCY
         data = packets.put_data(
-            self.node_id, receipt.started_at, i, session.chain[i], sigma, agreed, message
+            self.node_id, receipt.started_at, i, session.chain[i], sigma, agreed, message, session.urgent
         )
         self._pass_on(session, data, priority, now_ms)
 
     def _pass_on(self, session: Session, data: bytes, priority: int, now_ms: int) -> None:
         session.used_ms = now_ms
-        session.due_ms = now_ms + HOP_MS * (len(session.receipt.route) - session.at)
+        session.due_ms = now_ms + self.link.hop_ms * (len(session.receipt.route) - session.at)
         ticket = self.link.send(links.mac_of(session.next_node(1)), data, priority)
         if ticket:
             if len(self._tickets) > 4 * MOST_SESSIONS:
@@ -316,7 +352,7 @@ class Router:
         session = self.sessions.get(fields[:2])
         if session is None or session.at == 0 or session.next_node(-1) != neighbour:
             return False
-        _source, _started_at, i, s_value, sigma, agreed, message = fields
+        _source, _started_at, i, s_value, sigma, agreed, message, session.urgent = fields
         receipt = session.receipt
         last = session.at == len(receipt.route) - 1
         if i != receipt.sent + 1:
@@ -341,13 +377,16 @@ class Router:
         self.counts["relayed"] += 1
         if self.energy != receipts.MAINS:
             self.energy = max(0, self.energy - 1)
-        self._pass_on(session, payload, links.priority_of(2, 4, session.at), now_ms)
+        self._pass_on(session, payload, links.priority_of(10 if session.urgent else 2, 4, session.at), now_ms)
 
     def _confirm(self, session: Session, i: int, now_ms: int) -> None:
         session.used_ms = now_ms
         source, started_at = session.key
         packet = packets.put_delivered(source, started_at, i, session.chain[i])
-        self.link.send(links.mac_of(session.next_node(-1)), packet, _CONTROL)
+        self._send_back(session, packet)
+
+    def _send_back(self, session: Session, packet: bytes) -> None:
+        self.link.send(links.mac_of(session.next_node(-1)), packet, _ANSWER)
 
     def _on_delivered(self, neighbour: int, payload: bytes, now_ms: int) -> bool:
         fields = packets.get_delivered(payload)
@@ -360,7 +399,7 @@ class Router:
             return False
         session.due_ms, session.used_ms = 0, now_ms
         if session.at:
-            self.link.send(links.mac_of(session.next_node(-1)), payload, _CONTROL)
+            self._send_back(session, payload)
             return True
         destination = session.receipt.route[-1]
         flow = self.flows[destination]
@@ -392,7 +431,7 @@ class Router:
         source, started_at = session.key
         if session.at:
             packet = packets.put_broken(source, started_at, hop)
-            self.link.send(links.mac_of(session.next_node(-1)), packet, _CONTROL)
+            self._send_back(session, packet)
             self._end(session)
             return
         route = session.receipt.route
@@ -418,12 +457,15 @@ class Router:
     # ---- sessions ------------------------------------------------------------------------------------
 
     def _begin(self, receipt: Receipt, at: int, now_ms: int) -> Session | None:
-        if len(self.sessions) >= MOST_SESSIONS:
+        if len(self.sessions) >= self.most_sessions:
             oldest = min(self.sessions.values(), key=lambda session: session.used_ms)
-            if now_ms - oldest.used_ms < HOP_MS * receipts.MAX_ROUTE:
+            if now_ms - oldest.used_ms < self.link.hop_ms * receipts.MAX_ROUTE:
                 return None  # all are in use: a flood of sessions must not end those that work
             self._end(oldest)
         session = Session(receipt, at, now_ms)
+        for other in self.sessions.values():
+            if other.receipt.route[0] == receipt.route[0] and other.receipt.route[-1] == receipt.route[-1]:
+                self._tell(other)  # its source asked for another, so most likely it is through
         self.sessions[session.key] = session
         return session
 
@@ -436,7 +478,14 @@ class Router:
         if len(self._ended) >= 4 * MOST_SESSIONS:
             self._ended.clear()
         self._ended[receipt.route[0]] = max(receipt.started_at, self._ended.get(receipt.route[0], 0))
-        if self.on_receipt is not None and receipt.sent and receipt.agreed != receipts.NOTHING:
+        self._tell(session)
+
+    def _tell(self, session: Session) -> None:
+        """Gives its receipt, if it says more than before."""
+        receipt = session.receipt
+        counts = (receipt.sent, receipt.delivered)
+        if self.on_receipt is not None and counts != session.told and receipt.agreed != receipts.NOTHING:
+            session.told = counts
             self.on_receipt(receipt)
 
     _TAKE = {

@@ -15,11 +15,14 @@ BROKEN = 0xE5
 
 SHORTEST_RELIABLE = 0
 BEST_AVAILABLE = 1
+ANY = 2  # the last attempt where no other route is: shortest, over hops to avoid, too
 
 _REQUEST = ">BIIIBHHB16sB"
 _REPLY = ">BIB16s16s16s"
 _DATA = ">BIIHB16s16s"
 _DATA_SIZE = 44
+_AGREED = 1
+_URGENT = 2
 _DELIVERED = ">BIIH16s"
 _BROKEN = ">BIIB"
 
@@ -43,7 +46,7 @@ def get_request(data: bytes) -> tuple | None:  # type: ignore[type-arg]
         return None
     fields = struct.unpack_from(_REQUEST, data, 0)
     count = fields[9]
-    if not 1 <= count <= receipts.MAX_ROUTE or len(data) != size + 6 * count or fields[4] > 1:
+    if not 1 <= count <= receipts.MAX_ROUTE or len(data) != size + 6 * count or fields[4] > ANY:
         return None
     route, energies = receipts.split(data, size, count)
     if route[0] != fields[1] or len(set(route)) != count or fields[3] in route:
@@ -74,22 +77,24 @@ def get_reply(data: bytes) -> tuple | None:  # type: ignore[type-arg]
 
 
 def put_data(
-    source: int, started_at: int, i: int, s_value: bytes, sigma: bytes, agreed: bytes, message: bytes
-) -> bytes:
-    """Message `i`; `agreed` is empty once the destination has answered."""
-    head = struct.pack(_DATA, DATA, source, started_at, i, 1 if agreed else 0, s_value, sigma)
-    return head + agreed + message
+    source: int, started_at: int, i: int, s_value: bytes, sigma: bytes, agreed: bytes, message: bytes,
+    urgent: bool = False,
+) -> bytes:  # fmt: skip
+    """Message `i`; `agreed` is empty once the destination has answered; `urgent` on every hop."""
+    flags = (_AGREED if agreed else 0) | (_URGENT if urgent else 0)
+    return struct.pack(_DATA, DATA, source, started_at, i, flags, s_value, sigma) + agreed + message
 
 
 def get_data(data: bytes) -> tuple | None:  # type: ignore[type-arg]
-    """(source, started_at, i, s_value, sigma, agreed or empty, message)."""
+    """(source, started_at, i, s_value, sigma, agreed or empty, message, urgent)."""
     if len(data) < _DATA_SIZE:
         return None
     _type, source, started_at, i, flags, s_value, sigma = struct.unpack_from(_DATA, data, 0)
-    if flags > 1 or len(data) < _DATA_SIZE + 16 * flags or not 1 <= i <= receipts.CHAIN:
+    at = _DATA_SIZE + (receipts.SIZE if flags & _AGREED else 0)
+    if flags > _AGREED | _URGENT or len(data) < at or not 1 <= i <= receipts.CHAIN:
         return None
-    at = _DATA_SIZE + 16 * flags
-    return source, started_at, i, s_value, sigma, data[_DATA_SIZE:at], data[at:]
+    urgent = bool(flags & _URGENT)
+    return source, started_at, i, s_value, sigma, data[_DATA_SIZE:at], data[at:], urgent
 
 
 def put_delivered(source: int, started_at: int, i: int, h_value: bytes) -> bytes:

@@ -79,12 +79,12 @@ class Trust:
         pair = _pair(one, other)
         return pair in self._avoided or self._own.get(pair, 0) > now_ms
 
-    def fits(self, route: tuple, min_trust: int, now_ms: int) -> bool:  # type: ignore[type-arg]
-        """Whether every relay of a route is trusted enough and no hop of it is avoided."""
+    def fits(self, route: tuple, min_trust: int, any_hop: bool, now_ms: int) -> bool:  # type: ignore[type-arg]
+        """Whether every relay of a route is trusted enough and, unless `any_hop`, no hop of it is avoided."""
         for i in range(1, len(route)):
             if i < len(route) - 1 and self.of(route[i]) < min_trust:
                 return False
-            if self.avoids(route[i - 1], route[i], now_ms):
+            if not any_hop and self.avoids(route[i - 1], route[i], now_ms):
                 return False
         return True
 

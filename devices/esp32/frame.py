@@ -21,7 +21,8 @@ PRICE = 0xA
 FRAGMENT_DOWN = 0xB
 RESULTS = 0xC
 MESH_DOWN = 0xD
-_TYPES = 0xD
+KEY = 0xE
+_TYPES = 0xE
 
 MAX_FRAME = 250
 MAX_PIECE = 212
@@ -59,6 +60,10 @@ STATUS_TAMPER = 4
 STATUS_CLOCK_NOT_SET = 8
 STATUS_SPOOL_OVERFLOWED = 16
 STATUS_FAIL_SAFE = 32
+
+KEY_WRAPPED = 1
+KEY_AGREED = 2
+_KEY_SIZES = {KEY_WRAPPED: 32, KEY_AGREED: 64}
 
 ACK_APPLIED = 0
 ACK_REFUSED = 1
@@ -111,8 +116,8 @@ class FrameError(ValueError):
 # ---- tag ---------------------------------------------------------------------------------------------
 
 
-def tag(key: bytes, data: bytes) -> bytes:
-    """First 128 bits of HMAC-SHA256; `key` has at most 64 bytes."""
+def hmac_sha256(key: bytes, data: bytes) -> bytes:
+    """`key` has at most 64 bytes."""
     inner = bytearray(64)
     outer = bytearray(64)
     for i in range(64):
@@ -120,7 +125,12 @@ def tag(key: bytes, data: bytes) -> bytes:
         inner[i] = k ^ 0x36
         outer[i] = k ^ 0x5C
     digest = hashlib.sha256(bytes(inner) + data).digest()
-    return hashlib.sha256(bytes(outer) + digest).digest()[:_TAG_SIZE]
+    return hashlib.sha256(bytes(outer) + digest).digest()
+
+
+def tag(key: bytes, data: bytes) -> bytes:
+    """First 128 bits of HMAC-SHA256; `key` has at most 64 bytes."""
+    return hmac_sha256(key, data)[:_TAG_SIZE]
 
 
 def _same(a: bytes, b: bytes) -> bool:
@@ -142,6 +152,12 @@ def encode(
     signed = head + payload
     if len(signed) + _TAG_SIZE > MAX_FRAME:
         raise FrameError("oversized")
+    return signed + tag(key, signed)
+
+
+def retagged(data: bytes, key: bytes) -> bytes:
+    """The same frame under another key."""
+    signed = data[: len(data) - _TAG_SIZE]
     return signed + tag(key, signed)
 
 
@@ -447,6 +463,21 @@ def get_mesh(data: bytes) -> tuple[int, bytes]:
     return data[0], data[1:]
 
 
+def put_key(method: int, epoch: int, content: bytes) -> bytes:
+    """KEY: the node's next key, wrapped (32 bytes) or to be agreed on with a public key (64 bytes)."""
+    return struct.pack(">BI", method, epoch) + content
+
+
+def get_key(data: bytes) -> tuple[int, int, bytes]:
+    """(method, epoch, content)."""
+    if len(data) < 5:
+        raise FrameError("truncated")
+    method, epoch = struct.unpack_from(">BI", data, 0)
+    _need(method in _KEY_SIZES and epoch > 0)
+    _sized(data, 5 + _KEY_SIZES[method])
+    return method, epoch, data[5:]
+
+
 def put_fragment(message: int, index: int, count: int, piece: bytes) -> bytes:
     """FRAGMENT: piece `index` of `count` of message number `message`."""
     return struct.pack(">HBB", message, index, count) + piece
@@ -476,6 +507,7 @@ _GET = {
     FRAGMENT_DOWN: get_fragment,
     RESULTS: get_results,
     MESH_DOWN: get_mesh,
+    KEY: get_key,
 }
 
 

@@ -1,15 +1,15 @@
 """What carries packets from one node to those in reach of it, whatever the medium.
 
 A link has no clock and no threads: whoever runs it passes the time in, in milliseconds that never step
-back. What is above it (the mesh: who forwards to whom) uses only this; below is ESP-NOW. LoRa
-and power line are media of the simulated ether so far (their rates, delays, losses), without a link of their own.
+back. What is above it (the mesh: who forwards to whom) uses only this; below are ESP-NOW (`espnow_link.py`), the
+power line (`plc_link.py`) and LoRaWAN (`lora_link.py`).
 
     link.address                     six bytes: `mac_of(node_id)`
     link.send(dst, payload, priority) -> ticket
         Queues a payload of 1..MAX_PAYLOAD bytes for a neighbour's address or for BROADCAST. `priority`:
         `priority_of(...)`, 0..100, greater is more urgent; EMERGENCY and above overtake everything. The
         ticket is a number > 0, or 0 if the queue was full of what is more urgent. A unicast is repeated
-        until the neighbour has acknowledged it, RETRIES times; a broadcast is sent once.
+        until the neighbour has acknowledged it, RETRIES times; a broadcast is sent once or twice.
     link.receiver(src, payload, rssi_dbm, now_ms)
         Set by the owner; called for each payload addressed to us or to all, once. `src` is the neighbour
         that sent it, not the node that made it.
@@ -20,12 +20,18 @@ and power line are media of the simulated ether so far (their rates, delays, los
         Sends what is due; how long nothing will be due if nothing is received or sent meanwhile.
     link.available(now_ms) -> bool
         Somebody was heard, or took something, lately.
+    link.cost(neighbour) -> int
+        Transmissions that a payload to this neighbour is expected to take, in COST_ONE-ths.
+    link.hop_ms
+        How long a payload that is not urgent may take over one hop and back, a repetition or two included.
 """
 
 BROADCAST = b"\xff\xff\xff\xff\xff\xff"
 MAX_PAYLOAD = 700  # more than 234 bytes are several packets on ESP-NOW; 250 is a whole frame
 RETRIES = 6
 EMERGENCY = 60  # priority_of(10, 0, 0)
+COST_ONE = 16
+BY_NETWORK = 0xFFFFFFFF  # in place of the gateway's number, where a network leads to it
 
 _PREFIX = b"\x02\x4f"  # locally administered
 
@@ -56,6 +62,8 @@ def _clamped(value: int) -> int:
 class Link:
     """The part that all links share."""
 
+    hop_ms = 400
+
     def __init__(self, address: bytes) -> None:
         self.address = address
         self.receiver = None
@@ -72,3 +80,7 @@ class Link:
     def available(self, now_ms: int) -> bool:
         """See above."""
         raise NotImplementedError
+
+    def cost(self, neighbour: bytes) -> int:
+        """See above; of a link that knows nothing of its neighbours: each payload arrives."""
+        return COST_ONE

@@ -1,207 +1,151 @@
-"""Frames from many nodes to one gateway and back, over several hops.
+"""Frames from many nodes to one gateway and back, each a message of E-STAR (estar.py, docs/mesh.md).
 
-Upward each node hands frames to its parent: the neighbour over which the gateway is nearest, counted in expected
-transmissions. Beacons tell each node's cost, hops and parent. Downward a frame goes back the way the node's own
-frames came. Frames carry their own tags end to end: a node on the way can lose them, not change them.
-
-A payload is u8 UP or DOWN, u8 hops so far, then the frame, which names its node. Other payloads go to `other`.
+Upward the destination is the gateway, whose time the network has; downward the node that the frame names.
+Frames carry their own tags end to end: a node on the way can lose them, not change them. Beacons tell the
+Unix time, after which sessions are named: a node that has just started has none yet.
 """
 
 import struct
 
-from devices.esp32 import frame, link
+from devices.esp32 import frame, link, receipts
+from devices.esp32.estar import Router
 
-UP = 0x11
-DOWN = 0x12
+TRUST = 1  # kinds of MESH_DOWN and MESH
+RECEIPT = 1
+STATUS = 2
 
-_MOST_HOPS = 12
-_NOWHERE = 0xFFFF
-_COST_ONE = 16  # of a hop on which nothing is lost
-_BETTER_BY = 8  # a new parent must be, or the tree never rests
-_STALE_MS = 20000
-_ROUTES = 64
-_TRIES = 2
-_EXTRA = ">HBI"
-
-_URGENT = (frame.EVENT, frame.ACK, frame.COMMAND)
+_BEACON = ">I"
+_NO_WAY = 255
+_ASKS_MS = 10000  # without an answer for so long there is no way
+_FIRST_S = 1600000000  # a session named before anybody knew the time cannot be cleared
+_MOST_BEHIND = 32
+URGENT = (frame.EVENT, frame.ACK, frame.COMMAND)
 
 
 class Mesh:
-    """`receive(frame, rssi)` is called with each frame for us: at the gateway, all that come up."""
+    """`receive(frame)` is called with each frame for us: at the gateway, all that come up.
 
-    def __init__(self, node_id: int, carrier, is_gateway: bool, receive) -> None:
-        """`carrier`: an EspNowLink, or what looks like one."""
+    Attributes:
+        behind: at the gateway, by node the one that its frames came from, where that is another: an Uno's board.
+        local: nodes behind our own cable: what comes for them goes to `receive`, too.
+        told: called with the content of each receipt that the gateway is to have.
+        lost: frames that could not be delivered.
+    """
+
+    def __init__(self, node_id: int, key: bytes, carrier, is_gateway: bool, receive, random) -> None:
+        """`carrier`: an EspNowLink, or what looks like one. `random(n)`: n unpredictable bytes."""
         self.node_id = node_id
         self.link = carrier
         self.is_gateway = is_gateway
         self.receive = receive
-        self.other = None
-        self.parent = b""
-        self.hops = 0 if is_gateway else 255
-        self.cost = 0 if is_gateway else _NOWHERE
-        self.forwarded = 0
+        self.behind: dict[int, int] = {}
+        self.local: list[int] = []
+        self.told = None
         self.lost = 0
-        self._routes: dict = {}  # node -> (neighbour, when)
-        self._near: dict = {}  # neighbour -> (cost, hops, parent, when)
-        self._tickets: dict = {}
-        self._now_ms = 0
-        carrier.receiver = self._on_payload
+        self.router = Router(node_id, key, carrier, random, 0, 0)
+        self.router.on_message = self._on_message  # type: ignore[assignment]
+        self.router.on_receipt = self._on_receipt  # type: ignore[assignment]
+        self.router.on_lost = self._on_lost  # type: ignore[assignment]
+        self._was = ()
+        self._was_ms = 0
+        self._heard_clock = (0, 0)  # Unix seconds, when they were heard
         carrier.on_beacon = self._on_beacon
-        carrier.on_done = self._on_done
-        self._announce()
+        carrier.extra = struct.pack(_BEACON, 0)
 
     @property
     def connected(self) -> bool:
-        """There is a way to the gateway."""
-        return self.is_gateway or self.parent != b""
+        """There is a gateway."""
+        return self.is_gateway or self.link.gateway != 0
 
-    def tick(self, now_ms: int) -> int:
-        """Looks for the best parent; returns the link's wait."""
-        self._now_ms = now_ms
-        self._choose_parent(now_ms)
-        return self.link.tick(now_ms)
+    @property
+    def route(self) -> tuple:
+        """Nodes that our frames pass on their way up, we and the gateway included; () if none is known."""
+        flow = self.router.flows.get(self.link.gateway)
+        session = flow.session if flow is not None else None
+        return session.receipt.route if session is not None and not session.ended else ()
 
-    def send_up(self, data: bytes) -> bool:
-        """One of our own frames; False if there is no way, or no room."""
-        return self._up(data, 0, 0, b"")
+    @property
+    def hops(self) -> int:
+        """To the gateway; 255 while no way is known."""
+        return 0 if self.is_gateway else len(self.route) - 1 if self.route else _NO_WAY
 
-    def send_down(self, data: bytes) -> bool:
-        """A frame to the node it names; False if nobody knows the way."""
-        return self._down(data, 0)
+    def way(self, now_ms: int) -> tuple:
+        """As `route`; while one session has ended and the next has no answer yet, the route until then."""
+        route = self.route
+        if route:
+            self._was, self._was_ms = route, now_ms
+        elif now_ms - self._was_ms > _ASKS_MS:
+            self._was = ()
+        return self._was
 
-    # ---- parents -----------------------------------------------------------------------------------
-
-    def _on_beacon(self, src: bytes, extra: bytes, _rssi_dbm: int, now_ms: int) -> None:
-        if len(extra) >= 7:
-            cost, hops, parent = struct.unpack_from(_EXTRA, extra, 0)
-            self._near[src] = (cost, hops, parent, now_ms)
-            self._choose_parent(now_ms)
-
-    def _choose_parent(self, now_ms: int) -> None:
-        if self.is_gateway:
-            return
-        best, best_cost = b"", _NOWHERE
-        for address in list(self._near):
-            cost, _hops, _parent, heard_ms = self._near[address]
-            if now_ms - heard_ms > _STALE_MS:
-                del self._near[address]
-            elif self._usable(address):
-                cost = min(_NOWHERE, cost + self._hop_cost(address))
-                cost -= _BETTER_BY if address == self.parent else 0
-                if cost < best_cost:
-                    best, best_cost = address, cost
-        if best == b"":
-            self.cost, self.hops = _NOWHERE, 255
-        else:
-            near = self._near[best]
-            self.cost = min(_NOWHERE, near[0] + self._hop_cost(best))
-            self.hops = near[1] + 1
-        if (best == b"") != (self.parent == b""):
+    def tick(self, now_ms: int, clock_s: int) -> int:
+        """What is due; in how many ms there will be more. `clock_s`: the node's own clock, 0 if not set."""
+        heard_s, at_ms = self._heard_clock
+        clock_s = clock_s or (heard_s + (now_ms - at_ms) // 1000 if heard_s else 0)
+        if clock_s and not self.router.clock_s:
             self.link.news = True
-        self.parent = best
-        self._announce()
+        self.router.clock_s = clock_s
+        self.link.extra = struct.pack(_BEACON, clock_s)
+        return min(self.router.tick(now_ms), self.link.tick(now_ms))
 
-    def _usable(self, address: bytes) -> bool:
-        cost, hops, parent, _heard_ms = self._near[address]
-        return cost < _NOWHERE and hops < _MOST_HOPS and parent != self.node_id
+    def send_up(self, data: bytes, now_ms: int) -> bool:
+        """One of our own frames; False if there is no gateway, or no room."""
+        return self._send(self.link.gateway, data, now_ms)
 
-    def _hop_cost(self, address: bytes) -> int:
-        neighbour = self.link.neighbours.get(address)
-        if neighbour is None:
-            return 8 * _COST_ONE
-        weak = 2 * max(0, -84 - neighbour.rssi_dbm)
-        return _COST_ONE * 256 // max(16, neighbour.quality) + weak
+    def send_down(self, data: bytes, now_ms: int) -> bool:
+        """A frame to the node it names; False if there is no room."""
+        node_id = _node(data)
+        return self._send(self.behind.get(node_id, node_id), data, now_ms)
 
-    def _announce(self) -> None:
-        self.link.extra = struct.pack(_EXTRA, self.cost, self.hops, link.node_of(self.parent))
-
-    # ---- frames ------------------------------------------------------------------------------------
-
-    def _on_payload(self, src: bytes, payload: bytes, rssi_dbm: int, now_ms: int) -> None:
-        self._now_ms = now_ms
-        direction = payload[0]
-        if direction != UP and direction != DOWN:
-            if self.other:
-                self.other(src, payload, rssi_dbm, now_ms)
-            return
-        data, hops = payload[2:], payload[1] + 1
-        if len(data) < 6 or hops > _MOST_HOPS:
-            self.lost += 1
-        elif direction == UP:
-            self._learn(_node(data), src)
-            if self.is_gateway:
-                self.receive(data)
-            else:
-                self.forwarded += 1
-                self._up(data, hops, 0, src)
-        elif _node(data) == self.node_id:
-            self.receive(data)
-        else:
-            self.forwarded += 1
-            self._down(data, hops)
-
-    def _learn(self, node_id: int, neighbour: bytes) -> None:
-        if node_id not in self._routes and len(self._routes) >= _ROUTES:
-            oldest = node_id
-            for other in self._routes:
-                if oldest == node_id or self._routes[other][1] < self._routes[oldest][1]:
-                    oldest = other
-            del self._routes[oldest]
-        self._routes[node_id] = (neighbour, self._now_ms)
-
-    def _up(self, data: bytes, hops: int, tried: int, source: bytes) -> bool:
-        if self.parent == b"" or self.parent == source:
-            self.lost += 1
+    def _send(self, destination: int, data: bytes, now_ms: int) -> bool:
+        if not destination or destination == self.node_id:
             return False
-        return self._send(self.parent, UP, data, hops, tried)
+        critical = 10 if data[1] & 15 in URGENT else 2
+        return self.router.send(destination, data, link.priority_of(critical, 4, 0), now_ms)
 
-    def _down(self, data: bytes, hops: int) -> bool:
-        route = self._routes.get(_node(data))
-        if route is None:
-            self.lost += 1
-            return False
-        return self._send(route[0], DOWN, data, hops, _TRIES)
+    # ---- what comes --------------------------------------------------------------------------------
 
-    def _send(self, dst: bytes, direction: int, data: bytes, hops: int, tried: int) -> bool:
-        critical = 10 if data[1] & 15 in _URGENT else 2
-        priority = link.priority_of(critical, 0, hops)
-        ticket = self.link.send(dst, bytes([direction, hops]) + data, priority)
-        if ticket == 0:
-            self.lost += 1
-            return False
-        self._tickets[ticket] = (dst, direction, data, hops, tried)
-        return True
+    def _on_beacon(self, _src: bytes, extra: bytes, _rssi_dbm: int, now_ms: int) -> None:
+        if len(extra) >= 4:
+            clock_s = struct.unpack_from(_BEACON, extra, 0)[0]
+            if clock_s:
+                self._heard_clock = (clock_s, now_ms)
 
-    def _on_done(self, ticket: int, ok: bool, now_ms: int) -> None:
-        sent = self._tickets.pop(ticket, None)
-        if sent is None or ok:
+    def _on_message(self, source: int, message: bytes, _now_ms: int) -> None:
+        if len(message) < 6:
             return
-        dst, direction, data, hops, tried = sent
-        if direction == DOWN:
-            self._routes.pop(_node(data), None)
-            self.lost += 1
-            return
-        if dst in self._near and now_ms >= 0:
-            del self._near[dst]  # until its next beacon
-            self._choose_parent(now_ms)
-        if tried < _TRIES:
-            self._up(data, hops, tried + 1, b"")
-        else:
-            self.lost += 1
+        node_id = _node(message)
+        if self.is_gateway:
+            if source != node_id and len(self.behind) < _MOST_BEHIND:
+                self.behind[node_id] = source
+            elif source == node_id:
+                self.behind.pop(node_id, None)
+        if self.is_gateway or node_id == self.node_id or node_id in self.local:
+            self.receive(message)
+
+    def _on_lost(self, _message: bytes, _now_ms: int) -> None:
+        self.lost += 1
+
+    def _on_receipt(self, receipt: receipts.Receipt) -> None:
+        if self.told is not None and len(receipt.route) > 2 and receipt.started_at > _FIRST_S:
+            self.told(receipt.pack())
 
     # ---- what a node says of its radio ------------------------------------------------------------
 
     def status(self, supply_bp: int, transport: int, now_ms: int) -> bytes:
-        """Content of a MESH frame of kind 2: see docs/frame.md."""
-        present = self.link.neighbours.present(now_ms)[:20]
-        hops = min(255, self.hops)
+        """Content of a MESH frame of kind STATUS: see docs/frame.md."""
+        present = self.link.neighbours.present(now_ms, self.link.fresh_ms)[:20]
+        way = self.way(now_ms)
+        hops = 0 if self.is_gateway else len(way) - 1 if way else _NO_WAY
         head = struct.pack(
-            ">BIBHHHB", hops, link.node_of(self.parent), transport, supply_bp,
+            ">BIBHHHB", hops, way[1] if way else 0, transport, supply_bp,
             min(0xFFFF, self.link.waiting()), min(0xFFFF, self.lost), len(present),
         )  # fmt: skip
         for n in present:
             rssi = max(0, min(255, -n.rssi_dbm))
             head += struct.pack(">IBB", link.node_of(n.address), rssi, min(255, n.quality))
+        for node in way[2:]:
+            head += struct.pack(">I", node)
         return head
 
 

@@ -1,7 +1,6 @@
 """Who is in reach, and how well: at most 20, as ESP-NOW keeps no more peers."""
 
 MOST = 20
-_FORGET_MS = 30000
 _GOOD = 256
 
 
@@ -11,6 +10,7 @@ class Neighbour:
     def __init__(self, address: bytes, rssi_dbm: int, now_ms: int) -> None:
         self.address = address
         self.quality = _GOOD // 2
+        self.tries = 0
         self.heard_ms = now_ms
         self.boot = 0
         self.newest = 0
@@ -27,9 +27,12 @@ class Neighbour:
         """One more packet of it."""
         self._rssi16 += (rssi_dbm * 16 - self._rssi16) // 8
         self.heard_ms = now_ms
+        if self.quality < _GOOD // 2:  # whoever is heard again is worth another try
+            self.quality += 1 + (_GOOD // 2 - self.quality) // 8
 
     def tried(self, arrived: bool) -> None:
         """A packet to it was acknowledged, or not."""
+        self.tries += 1
         self.quality += ((_GOOD if arrived else 0) - self.quality) // 8
         if arrived and self.quality < _GOOD:
             self.quality += 1
@@ -82,6 +85,7 @@ class Neighbours:
                 found = other.address
         return found
 
-    def present(self, now_ms: int) -> list:
-        """Those heard within the last half minute."""
-        return [n for n in self.by_address.values() if now_ms - n.heard_ms <= _FORGET_MS]
+    def present(self, now_ms: int, within_ms: int) -> list:
+        """Those heard within the last `within_ms`, by address."""
+        known = [self.by_address[address] for address in sorted(self.by_address)]
+        return [n for n in known if now_ms - n.heard_ms <= within_ms]

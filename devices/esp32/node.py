@@ -5,10 +5,13 @@ stores it before it sends what `outbox.batch` returns, so that a restart never g
 milliseconds: `uptime_ms` since the start, `rtc_ms` of the hardware's clock, which TIME corrects.
 """
 
-from devices.esp32 import frame
-from devices.esp32.element import Sealer
+from devices.esp32 import frame, rekey
 from devices.esp32.outbox import Outbox
 from devices.esp32.relay import Relay
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a node without a secure element has no room for its driver
+    from devices.esp32.element import Sealer
 
 _WMS_PER_WH = 3600000
 _HELLO_EVERY_MS = 60000
@@ -32,12 +35,18 @@ class Node:
         fail_safe_ms: int,
         spool: int,
     ) -> None:
-        """`memory` is what `state` returned last time, None at the first start.
+        """`key`: as provisioned; one that came over the air since is in the memory, until another is provisioned.
+        `memory` is what `state` returned last time, None at the first start.
 
         `fail_safe_ms`: silence of the gateway after which relays fall to their fail-safe state.
         """
         memory = memory or {}
         self.node_id = node_id
+        self._provisioned = rekey.fingerprint(key)
+        self.epoch = 0  # of the key; 0: as provisioned
+        told = memory.get("key")
+        if told and told[0] == self._provisioned:
+            self.epoch, key = told[1], bytes.fromhex(told[2])
         self.key = key
         self.relays = relays
         self.boot = memory.get("boot", 0) + 1
@@ -70,10 +79,11 @@ class Node:
         self._values: tuple[int, ...] = (0, 0, 0, 1000, 0, frame.NO_BATTERY)
         self._reassembler = frame.Reassembler()
         self.on_mesh = None  # called with (kind, content) of what the gateway says of the mesh
+        self.on_key = None  # called with the new key when the gateway gave one, for who makes tags besides
 
     def state(self) -> dict:  # type: ignore[type-arg]
         """What must survive a restart."""
-        return {
+        state = {
             "boot": self.boot,
             "energy_wms": self.energy_wms,
             "downlink": self.downlink,
@@ -81,6 +91,9 @@ class Node:
             "last_command_id": self.last_command_id,
             "relays": {str(relay.pin): relay.state() for relay in self.relays},
         }
+        if self.epoch:
+            state["key"] = [self._provisioned, self.epoch, self.key.hex()]
+        return state
 
     # ---- time ----------------------------------------------------------------------------------------
 
@@ -247,8 +260,26 @@ class Node:
             self.clock_offset_ms = fields[0] * 1000 + fields[1] - rtc_ms
             self.clock_set = True
             return "time"
+        if kind == frame.KEY:
+            return self._change_key(boot, sequence, fields, uptime_ms)
         self.price = fields
         return "price"
+
+    def _change_key(self, boot: int, sequence: int, fields: tuple, uptime_ms: int) -> str:  # type: ignore[type-arg]
+        """From now on the node speaks with the new key, at once: with its first frame the old one ends. The caller
+        stores `state` before that frame is sent, so that a node that loses power speaks with one or the other."""
+        if fields[1] <= self.epoch:
+            return self._reject("old_epoch")
+        key = rekey.next_key(self, boot, sequence, fields)
+        if not key:
+            return self._reject("no_element")
+        self.key, self.epoch = key, fields[1]
+        self.outbox.rekey(key)
+        self._reassembler = frame.Reassembler()
+        self._hello_ms = uptime_ms - _HELLO_EVERY_MS
+        if self.on_key is not None:
+            self.on_key(key)
+        return "key"
 
     def _command(
         self,

@@ -7,6 +7,7 @@ is repeated as the same bytes until the gateway has said what became of it.
 from devices.esp32 import frame
 
 _KEYFRAME_EVERY = 16
+_URGENT_IN_A_ROW = 3  # then a reading, if one waits
 _READING = -1  # kind of an entry that is encoded as KEYFRAME or DELTA when it is sent
 
 
@@ -35,6 +36,7 @@ class Outbox:
         self._since_keyframe = 0
         self._measured = 0
         self._booked = 0
+        self._urgent_in_a_row = 0
 
     def __len__(self) -> int:
         return len(self._urgent) + len(self._readings) + len(self._in_flight)
@@ -64,9 +66,10 @@ class Outbox:
         kind, _time, _values, ordinal = self._readings.pop()
         self._readings.append((kind, time, values, ordinal, seal))
 
-    def put(self, kind: int, time: int, payload: bytes) -> None:
-        """Queues what overtakes readings: acks, events, hellos. Bounded like the readings."""
-        self._urgent.append((kind, time, payload, 0))
+    def put(self, kind: int, time: int, payload: bytes, first: bool = False) -> None:
+        """Queues what overtakes readings: acks, events, hellos; `first`: before the others of them.
+        Bounded like the readings."""
+        self._urgent.insert(0 if first else len(self._urgent), (kind, time, payload, 0))
         if len(self._urgent) > self.capacity:
             self._urgent.pop(0)  # a lost ack is asked for again by the command's repetition
 
@@ -77,15 +80,26 @@ class Outbox:
             kind, self.node_id, self.boot, self.sequence, time, payload, self.key
         )
 
+    def rekey(self, key: bytes) -> None:
+        """From now on all is made with this key, what is unanswered too: the same bytes with another tag."""
+        self.key = key
+        self._in_flight = [
+            (frame.retagged(sent[0], key), sent[1], sent[2]) for sent in self._in_flight
+        ]
+        self._keyframe = ()  # what comes is proven with the new key alone
+
     def batch(self, limit: int) -> list[bytes]:
         """At most `limit` frames to send now: the unanswered ones again, then new ones.
 
-        A quarter is kept for readings, so that urgent messages never starve them.
+        A quarter of the places is kept for readings, of fewer than four every fourth turn, so that
+        urgent messages never starve them.
         """
         self._forget_overtaken()
         while len(self._in_flight) < limit and (self._urgent or self._readings):
             room = limit - len(self._in_flight)
-            urgent = self._urgent and (room > limit // 4 or not self._readings)
+            spared = room <= limit // 4 or (limit < 4 and self._urgent_in_a_row >= _URGENT_IN_A_ROW)
+            urgent = self._urgent and not (spared and self._readings)
+            self._urgent_in_a_row = self._urgent_in_a_row + 1 if urgent else 0
             entry = (self._urgent if urgent else self._readings).pop(0)
             self._in_flight.append((self._encode(entry), self.sequence, entry))
         return [sent[0] for sent in self._in_flight[:limit]]

@@ -14,6 +14,7 @@ from devices.esp32 import frame
 
 MAX_ROUTE = 8
 CHAIN = 64
+_STEP = 8
 SIZE = 16
 SOURCE = 0
 DESTINATION = 1
@@ -28,13 +29,33 @@ def below(value: bytes, source: int, started_at: int, role: int) -> bytes:
     return hashlib.sha256(value + struct.pack(">IIB", source, started_at, role)).digest()[:SIZE]
 
 
-def chain(seed: bytes, source: int, started_at: int, role: int) -> list[bytes]:
-    """Elements 0 (the root) .. CHAIN of the chain that ends in `seed`, 16 random bytes."""
-    found = [seed]
-    for _ in range(CHAIN):
-        found.append(below(found[-1], source, started_at, role))
-    found.reverse()
-    return found
+class Chain:
+    """Elements 0 (the root) .. CHAIN of a hash chain. Of them every eighth is kept: a node has many."""
+
+    def __init__(self, seed: bytes, named: bytes) -> None:
+        self._named = named
+        kept = [seed]
+        for _ in range(CHAIN // _STEP):
+            kept.append(self._down(kept[-1], _STEP))
+        kept.reverse()
+        self._kept = b"".join(kept)
+
+    def __len__(self) -> int:
+        return CHAIN + 1
+
+    def __getitem__(self, i: int) -> bytes:
+        above = (i + _STEP - 1) // _STEP
+        return self._down(self._kept[SIZE * above : SIZE * above + SIZE], above * _STEP - i)
+
+    def _down(self, value: bytes, steps: int) -> bytes:
+        for _ in range(steps):
+            value = hashlib.sha256(value + self._named).digest()[:SIZE]
+        return value
+
+
+def chain(seed: bytes, source: int, started_at: int, role: int) -> Chain:
+    """The chain that ends in `seed`, 16 random bytes."""
+    return Chain(seed, struct.pack(">IIB", source, started_at, role))
 
 
 def climbs(

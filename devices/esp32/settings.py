@@ -7,6 +7,9 @@ METER = 1
 RELAY = 2
 BATTERY = 3
 GATEWAY = 4
+UNO = 3  # `chip`
+POWER_LINE = 1  # `modem`
+LORAWAN = 2
 ROLES = ("", "meter", "relay", "battery", "gateway")
 
 # name: (least, most, default)
@@ -16,7 +19,11 @@ LIMITS = {
     "network": (1, 0xFFFF, 1),  # numbers the hopping sequence
     "slot_ms": (4, 250, 8),  # of the radio
     "hop": (0, 1, 1),
-    "chip": (0, 2, 1),  # metering chip on the serial bus: 0 none, 1 PZEM-004T, 2 SDM120
+    "route": (0, 1, 0),  # 0 the shortest reliable, 1 the best available
+    "min_trust": (0, 1000, 500),  # per mille, of whoever carries its frames
+    "session": (1, 64, 64),  # messages over one route, then a receipt
+    "chip": (0, 3, 1),  # on the second UART: 0 nothing, 1 PZEM-004T, 2 SDM120, 3 an Arduino Uno, a node of its own
+    "modem": (0, 2, 0),  # beside ESP-NOW, on the first UART: 0 none, 1 power line, 2 LoRaWAN
     "chips": (0, 4, 1),  # how many, at addresses 1, 2, ..
     "generates": (0, 1, 0),  # a chip of one direction counts what the roof gives
     "relays": (0, 4, 0),
@@ -39,6 +46,7 @@ LIMITS = {
     "chemistry": (0, 1, 0),  # 0 Li-ion, 1 LiFePO4
     "resistance_uohm": (0, 1000000, 50000),  # of cells and wiring
     "inverter_pm": (500, 1000, 960),  # what its inverter passes, each way
+    "pace": (1, 3600, 1),  # how much faster than the clock the battery lives: above 1 in simulations only
 }
 
 RELAY_PINS = (25, 13, 26, 27)  # V0..V3

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from devices.simulator.neighbourhood import (
     open_session,
 )
 from devices.simulator.plan import DEFAULT_PLAN, load_plan
+from devices.simulator.uno.build import missing as missing_for_uno
 
 _LOG = logging.getLogger("neighbourhood")
 
@@ -67,8 +69,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--mqtt-ca", type=Path, help="PEM certificate that vouches for an mqtts broker")
     add("--mqtt-passwords", action="store_true",
         help="nodes log in, with passwords from their keys (docs/mqtt.md)")  # fmt: skip
-    add("--compiled", action="store_true",
-        help="radio nodes run the ESP32's compiled firmware, if this machine can")  # fmt: skip
+    add("--uno", action="store_true",
+        help="nodes of an Arduino Uno run its compiled firmware, if this machine can")  # fmt: skip
+    add("--boards", choices=("none", "python", "compiled"), default="none",
+        help="what runs the firmware of radio nodes (default none: no radio)")  # fmt: skip
     add("--control", type=int, help="loopback port to look and interfere")
     return parser.parse_args(arguments)
 
@@ -86,7 +90,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         nodes=options.nodes,
         demonstration=options.battery == "demonstration",
         near_control=options.near_control,
-        compiled=_compiled(options.compiled),
+        boards=_boards(options.boards),
+        uno=_uno(options.uno),
         charging=options.charging,
         charging_ca=options.charging_ca,
         mqtt=_broker(options),
@@ -104,11 +109,18 @@ def _broker(options: argparse.Namespace) -> MqttBroker | None:
     return MqttBroker(options.mqtt, options.mqtt_prefix, options.mqtt_ca, options.mqtt_passwords)
 
 
-def _compiled(wanted: bool) -> bool:
-    lacking = missing() if wanted else None
+def _uno(wanted: bool) -> bool:
+    lacking = " ".join(missing_for_uno()) if wanted else ""
     if lacking:
-        _LOG.warning("radio nodes run on Python, not on their compiled firmware: no %s", lacking)
-    return wanted and lacking is None
+        _LOG.warning("the Uno's node runs on Python, not on its firmware: no %s", lacking)
+    return wanted and not lacking
+
+
+def _boards(wanted: Literal["none", "python", "compiled"]) -> Literal["none", "python", "compiled"]:
+    if wanted == "compiled" and (lacking := missing()):
+        _LOG.warning("radio nodes run their firmware on Python, not compiled: no %s", lacking)
+        return "python"
+    return wanted
 
 
 async def _control(neighbourhood: Neighbourhood, port: int | None) -> web.AppRunner | None:

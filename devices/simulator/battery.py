@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Final
 
 _HOUR_MS: Final = 3_600_000
-_CELLS: Final = 16
+CELLS: Final = 16
+"""Of a bank, in series."""
 _CELL_OCV_MV: Final = (
     (0, 2500), (500, 2900), (1000, 3130), (2000, 3215), (3000, 3255), (4000, 3275), (5000, 3285),
     (6000, 3295), (7000, 3325), (8000, 3335), (9000, 3340), (9500, 3355), (10000, 3450),
@@ -22,8 +23,8 @@ def open_circuit_mv(soc_bp: int) -> int:
     """Voltage of the resting bank of 16 cells, interpolated."""
     for (low, low_mv), (high, high_mv) in pairwise(_CELL_OCV_MV):
         if soc_bp <= high:
-            return _CELLS * (low_mv + (high_mv - low_mv) * (soc_bp - low) // (high - low))
-    return _CELLS * _CELL_OCV_MV[-1][1]
+            return CELLS * (low_mv + (high_mv - low_mv) * (soc_bp - low) // (high - low))
+    return CELLS * _CELL_OCV_MV[-1][1]
 
 
 @dataclass(slots=True)

@@ -14,11 +14,13 @@ import shutil
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from devices import firmware
+from devices.esp32 import settings
 from devices.simulator.ether import Ether, Station
 from devices.simulator.metering_chips import Bus
 
@@ -28,9 +30,11 @@ POWER_ON, WATCHDOG, SOFTWARE = 1, 3, 5
 """Why a board started, as `machine.reset_cause()` tells it."""
 _LOWER_BY = 5
 _CHIP_ANSWERS_US = 1000
+_UART_US = 1000
+MODEM_UART, METER_UART = 1, 2
 _CONNECT_S = 60.0
 _LOOK_S = 0.5
-_RESTART_US = 300_000
+RESTART_US = 300_000
 _PINS_OF_JUMPER = "4"
 
 
@@ -47,6 +51,19 @@ def missing() -> str | None:
     return None
 
 
+class Device(Protocol):
+    """Something on one of a board's UARTs: a modem, an Uno.
+
+    Attributes:
+        on_bytes: called with what it writes.
+    """
+
+    on_bytes: Callable[[bytes], object]
+
+    def write(self, data: bytes) -> None:
+        """What the board sends."""
+
+
 class Board:
     """What every simulated board has; see the module.
 
@@ -54,8 +71,9 @@ class Board:
         adc: what the battery's converter reads, 0..4095.
         on_usb: called with what it sends over its cable.
         station: its radio, None while it is off or has none.
-        is_on: it has power.
+        is_on: its program runs.
         starts: how often its program was started.
+        printed: what the program said, exceptions included.
     """
 
     def __init__(self, ether: Ether, place: tuple[float, float], bus: Bus | None = None) -> None:
@@ -65,11 +83,13 @@ class Board:
         self.station: Station | None = None
         self.is_on = False
         self.starts = 0
+        self.printed: list[str] = []
         self._ether = ether
         self._time = ether.time
         self._bus = bus
         self._usb = b""
-        self._uart = b""
+        self._uarts: dict[int, bytes] = {}
+        self._devices: dict[int, Device] = {}
         self._air: list[tuple[bytes, bytes, int]] = []
         self._began_ms = 0
         self._turn = 0
@@ -86,17 +106,29 @@ class Board:
         """What was not stored is gone."""
         self.is_on = False
         self._turn += 1
-        self._usb = self._uart = b""
+        self._usb = b""
+        self._uarts.clear()
         self._air.clear()
         if self.station is not None:
             self.station.leave()
             self.station = None
+
+    def _restart(self, cause: int) -> None:
+        """As by its watchdog: what comes before it runs again is lost, as when it is off."""
+        self.power_off()
+        turn = self._turn
+        again_us = self._time.now_us + RESTART_US
+        self._time.at(again_us, lambda: self.power_on(cause) if turn == self._turn else None)
 
     def type(self, data: bytes) -> None:
         """Bytes into the cable; lost if it is off."""
         if self.is_on:
             self._usb += data
             self._at(self._time.now_us)
+
+    def contact(self, relay: int) -> bool | None:
+        """Whether the contact behind an output is closed, where closed is high; None: not set."""
+        raise NotImplementedError
 
     def _start(self, cause: int) -> None:
         raise NotImplementedError
@@ -111,8 +143,9 @@ class Board:
         self._time.at(when_us, lambda: self._run() if turn == self._turn else None)
 
     def _run(self) -> None:
+        turn = self._turn
         wait_ms = self._step() if self.is_on else None
-        if wait_ms is not None:
+        if wait_ms is not None and turn == self._turn:  # else it has its next turn already
             self._at((self._time.now_ms + max(1, wait_ms)) * 1000)
 
     # ---- what the program does -------------------------------------------------------------------
@@ -124,9 +157,23 @@ class Board:
 
         self.station = self._ether.join(address, self.place, receive)
 
-    def _ask_chips(self, data: bytes) -> None:
-        if self._bus is not None:
-            self._uart += self._bus.answer(data)
+    def attach(self, number: int, device: Device) -> None:
+        """Puts something on UART `number`; on the second there are the metering chips otherwise."""
+
+        def hear(data: bytes) -> None:
+            if self.is_on:
+                self._uarts[number] = self._uarts.get(number, b"") + data
+                self._at(self._time.now_us)
+
+        device.on_bytes = hear
+        self._devices[number] = device
+
+    def _write_uart(self, number: int, data: bytes) -> None:
+        device = self._devices.get(number)
+        if device is not None:
+            self._time.after(_UART_US, lambda: device.write(data))
+        elif self._bus is not None and number == METER_UART:
+            self._uarts[number] = self._uarts.get(number, b"") + self._bus.answer(data)
 
 
 class WasmBoard(Board):
@@ -136,7 +183,6 @@ class WasmBoard(Board):
         storage: file of its non-volatile memory.
         pins: level of each output that the program has set.
         jumper: it is set: the console opens at the next start.
-        printed: what the program said, exceptions included.
         pid: of its process.
     """
 
@@ -146,18 +192,21 @@ class WasmBoard(Board):
         place: tuple[float, float],
         storage: Path,
         bus: Bus | None = None,
+        seed: str | None = None,
     ) -> None:
+        """`seed`: of its random bytes, so that a run is the same again; None: nobody knows them."""
         super().__init__(ether, place, bus)
         self.storage = storage
+        self._seed = seed
         self.pins: dict[int, int] = {}
         self.on_pin: Callable[[int, int], object] = lambda pin, level: None
         self.jumper = False
-        self.printed: list[str] = []
         self.watchdog_ms: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: socket.socket | None = None
         self._line: socket.socket | None = None
         self._heard = b""
+        self._told: deque[bytes] = deque()
 
     @property
     def pid(self) -> int | None:
@@ -177,22 +226,40 @@ class WasmBoard(Board):
             self._process.wait()
             self._process = None
 
+    def contact(self, relay: int) -> bool | None:
+        """See Board."""
+        level = self.pins.get(settings.RELAY_PINS[relay])
+        return None if level is None else level == 1
+
     def _start(self, cause: int) -> None:
         image = firmware.build() / "image"
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(_LOOK_S)
         self._heard = b""
+        self._told.clear()
         self.watchdog_ms = None
         node = shutil.which("node")
         assert node is not None, missing()
+        seed = [] if self._seed is None else ["--seed", f"{self._seed} {self.starts}"]
         self._process = subprocess.Popen(
             [
                 node, "--max-old-space-size=64", str(_HOST),
                 "--host", str(self._listener.getsockname()[1]), "--name", self.storage.stem,
-                "--image", str(image), "--nvs", str(self.storage), "--cause", str(cause),
+                "--image", str(image), "--nvs", str(self.storage), "--cause", str(cause), *seed,
             ],
             stdin=subprocess.DEVNULL, preexec_fn=_lower,
         )  # fmt: skip
+
+    def heap_used(self) -> int:
+        """Bytes that its program holds, code included, after a collection. Objects are as large as
+        on an ESP32; this heap grows where a board's would be full."""
+        line = self._connect()
+        line.sendall(b'{"heap": 1}\n')
+        while True:
+            said = self._next(line)
+            if "heap" in said:
+                return int(said["heap"])
+            self._take(said)
 
     def _connect(self) -> socket.socket:
         """Its line; processes start side by side, so one waits only when it is a board's turn."""
@@ -215,11 +282,12 @@ class WasmBoard(Board):
             "step": self._time.now_ms - self._began_ms,
             "adc": self.adc,
             "usb": self._usb.hex(),
-            "uart": self._uart.hex(),
+            "uarts": {str(number): data.hex() for number, data in self._uarts.items()},
             "pins": {_PINS_OF_JUMPER: 0 if self.jumper else 1},
             "air": [f"{source.hex()} {packet.hex()} {rssi}" for source, packet, rssi in self._air],
         }
-        self._usb = self._uart = b""
+        self._usb = b""
+        self._uarts.clear()
         self._air.clear()
         try:
             line = self._connect()
@@ -235,29 +303,24 @@ class WasmBoard(Board):
 
     def _answers(self, line: socket.socket) -> int | None:
         while True:
-            *whole, self._heard = self._heard.split(b"\n")
-            for i, text in enumerate(whole):
-                said = json.loads(text)
-                if "wait" in said:
-                    self._heard = b"\n".join((*whole[i + 1 :], self._heard))
-                    wait_ms = int(said["wait"])
-                    return min(wait_ms, _CHIP_ANSWERS_US // 1000) if self._uart else wait_ms
-                if "reset" in said:
-                    self._restart(SOFTWARE)
-                    return None
-                self._take(said)
+            said = self._next(line)
+            if "wait" in said:
+                wait_ms = int(said["wait"])
+                return min(wait_ms, _CHIP_ANSWERS_US // 1000) if self._uarts else wait_ms
+            if "reset" in said:
+                self._restart(SOFTWARE)
+                return None
+            self._take(said)
+
+    def _next(self, line: socket.socket) -> dict[str, Any]:
+        """What it says next."""
+        while not self._told:
             data = line.recv(65536)
             if not data:
                 raise ConnectionResetError
-            self._heard += data
-
-    def _restart(self, cause: int) -> None:
-        self.power_off()
-        self.is_on = True
-        self._turn += 1
-        turn = self._turn
-        again_us = self._time.now_us + _RESTART_US
-        self._time.at(again_us, lambda: self.power_on(cause) if turn == self._turn else None)
+            *whole, self._heard = (self._heard + data).split(b"\n")
+            self._told.extend(whole)
+        return dict(json.loads(self._told.popleft()))
 
     def _take(self, said: dict[str, Any]) -> None:
         if "air" in said:
@@ -267,7 +330,7 @@ class WasmBoard(Board):
             if self.station is not None:
                 self.station.channel = said["channel"]
         elif "uart" in said:
-            self._ask_chips(bytes.fromhex(said["uart"]))
+            self._write_uart(said["number"], bytes.fromhex(said["uart"]))
         elif "usb" in said:
             self.on_usb(bytes.fromhex(said["usb"]))
         elif "pin" in said:

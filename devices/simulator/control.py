@@ -14,10 +14,12 @@ from typing import Annotated, Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from devices.simulator.boards import WasmBoard
 from devices.simulator.charging.garage import Car
 from devices.simulator.field import FieldNode
 from devices.simulator.meter import Meter
 from devices.simulator.neighbourhood import Neighbourhood
+from devices.simulator.uno.node import UnoNode
 
 _REGISTERS = (
     "generated_wh", "consumed_wh", "exported_wh", "imported_wh", "charged_wh", "discharged_wh",
@@ -39,8 +41,9 @@ class Load(_Order):
 
 
 class Charge(_Order):
-    """The battery's state of charge."""
+    """A battery's state of charge, or every one's; its monitor is told, as when one is replaced."""
 
+    battery: Annotated[int, Field(ge=1, le=0xFFFF)] | None = None
     soc_bp: Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -74,11 +77,12 @@ class LinkFaults(_Order):
 
 
 class Radio(_Order):
-    """Whether anything passes by radio between two nodes."""
+    """Whether anything passes by ESP-NOW between two nodes; or, for all, whether it is jammed."""
 
-    a: int
-    b: int
-    cut: bool
+    a: int | None = None
+    b: int | None = None
+    cut: bool | None = None
+    jam: bool | None = None
 
 
 class Clock(_Order):
@@ -167,6 +171,10 @@ class Control:
             "simulated_ms": world.at_ms,
             "factor": self._n.factor,
             "soc_bp": world.soc_bp,
+            "batteries": {
+                str(one.id): {"node": one.node, "soc_bp": world.soc_bp_of(one.node)}
+                for one in self._n.plan.batteries
+            },
             "grid_present": world.grid_present,
             "dark": world.dark,
             "cars": {car.plan.name: _car_state(car) for car in self._n.fleet.garage.cars},
@@ -179,14 +187,15 @@ class Control:
                 for name, charger in self._n.fleet.chargers.items()
             },
             "nodes": {str(node_id): self._node(meter) for node_id, meter in self._n.meters.items()}
-            | ({str(n): self._field_node(f) for n, f in self._field().items()}),
+            | {str(n): self._field_node(f) for n, f in self._field().items()}
+            | {str(n): self._uno_node(u) for n, u in self._n.unos.items()},
         }
 
     def _field(self) -> dict[int, FieldNode]:
         return self._n.field.nodes if self._n.field else {}
 
     def _field_node(self, found: FieldNode) -> dict[str, Any]:
-        """A node that runs the compiled firmware: what is around it, and what its chips show."""
+        """A node on the radio: what is around it, and what its chips show."""
         node_id, flow = found.node.id, self._n.world.flows.get(found.node.id)
         return {
             "label": found.node.label,
@@ -195,8 +204,24 @@ class Control:
             "energy_wms": list(self._n.world.energy_wms[node_id]),
             "power_w": flow.into_node_w if flow else 0,
             "relays": found.relays(),
-            "compiled": True,
+            "compiled": isinstance(found.board, WasmBoard),
             "starts": found.board.starts,
+            "link": {"down": self._n.impairments[node_id].is_down},
+        }
+
+    def _uno_node(self, found: UnoNode) -> dict[str, Any]:
+        """A node that runs the Uno's firmware: what is around it, and what it has counted."""
+        node_id, flow = found.node.id, self._n.world.flows.get(found.node.id)
+        wh = found.imported_wh or 0
+        return {
+            "label": found.node.label,
+            "kind": found.node.kind,
+            "registers": dict(zip(_REGISTERS, (0, wh, 0, wh, 0, 0), strict=True)),
+            "energy_wms": list(self._n.world.energy_wms[node_id]),
+            "power_w": flow.into_node_w if flow else 0,
+            "relays": {"0": {"closed": found.is_closed}},
+            "compiled": True,
+            "starts": found.starts,
             "link": {"down": self._n.impairments[node_id].is_down},
         }
 
@@ -248,8 +273,8 @@ class Control:
         return self._n.meters[node]
 
     def _load(self, order: Load) -> None:
-        field = self._field().get(order.node)
-        node = field.node if field else self._meter(order.node).node
+        found = self._field().get(order.node) or self._n.unos.get(order.node)
+        node = found.node if found else self._meter(order.node).node
         if node.kind not in ("consumer", "prosumer"):
             raise _RefusedError("node", f"{node.id} is a {node.kind}, which has no load")
         if order.power_w is None:
@@ -258,12 +283,16 @@ class Control:
             self._n.world.forced_w[node.id] = order.power_w
 
     def _charge(self, order: Charge) -> None:
-        world = self._n.world
-        if world.cell:
-            world.cell.percent = order.soc_bp // 100
-        else:
-            capacity = world.bank.capacity_ma_ms
-            world.bank.charge_ma_ms = -(-capacity * order.soc_bp // 10_000)
+        world, batteries = self._n.world, self._n.plan.batteries
+        chosen = [one for one in batteries if order.battery in (None, one.id)]
+        if not chosen:
+            known = ", ".join(str(one.id) for one in batteries)
+            raise _RefusedError("battery", f"there is no battery {order.battery}: {known}")
+        for battery in chosen:
+            if world.cell and battery is self._n.plan.battery:
+                world.cell.percent = order.soc_bp // 100
+            else:
+                self._n.set_charge(battery, order.soc_bp)
 
     def _moment(self, order: Moment) -> None:
         world = self._n.world
@@ -288,7 +317,7 @@ class Control:
         return self._n.draw_over_tie(order.power_w)
 
     def _link(self, order: LinkFaults) -> None:
-        running = [*self._n.meters, *self._field()]
+        running = [*self._n.meters, *self._field(), *self._n.unos]
         chosen = running if order.node == "all" else [order.node]
         for node_id in chosen:
             if node_id not in running:
@@ -304,6 +333,13 @@ class Control:
     def _radio(self, order: Radio) -> None:
         if self._n.field is None:
             raise _RefusedError("a", "no node runs on a radio here")
+        if order.jam is not None:
+            self._n.field.jam(order.jam)
+            return
+        if order.a is None or order.b is None or order.cut is None:
+            raise _RefusedError("a", "give two nodes as a and b, and cut; or jam alone")
+        if order.a == order.b:
+            raise _RefusedError("b", "a link has two ends: name another node")
         try:
             self._n.field.cut(order.a, order.b, order.cut)
         except KeyError as error:
@@ -341,6 +377,8 @@ class Control:
 
 def _car_state(car: Car) -> dict[str, Any]:
     return {
+        "token": car.plan.token,
+        "sent_for": car.plan.user is None,
         "charger": car.charger,
         "soc_bp": car.battery.soc_bp,
         "health_ppm": car.battery.health_ppm,

@@ -1,34 +1,36 @@
-"""Who serves the neighbourhood's deficit, or takes its surplus: bank and main grid. Pure."""
+"""Who serves the neighbourhood's deficit, or takes its surplus: banks and main grid. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bank and connection can do in this step, W, all >= 0.
+    """What the banks together and the connection can do in this step, W, all >= 0.
 
     Attributes:
-        discharge_w: most the bank can give; down to empty, whatever the reserve.
-        charge_w: most the bank can take.
-        contract_w: power agreed with the utility; more is drawn only when the bank has none left.
-        above_reserve: the bank holds more than its reserve.
-        top_up: the bank may charge from the main grid (cheap hours, not yet at its night target).
+        discharge_w: most the banks can give; down to empty, whatever the reserve.
+        charge_w: most the banks can take.
+        contract_w: power agreed with the utility; more is drawn only when the banks have none left.
+        spare_w: what of `discharge_w` is of banks above their reserve that do not charge now.
+        top_up_w: what of `charge_w` may come from the main grid (cheap hours, banks that are not
+            yet at their night target).
         grid_present: the main grid has voltage.
     """
 
     discharge_w: int
     charge_w: int
     contract_w: int
-    above_reserve: bool
-    top_up: bool
+    spare_w: int
+    top_up_w: int
     grid_present: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Powers in W: bank positive = discharging, grid positive = import.
+    """Powers in W: banks together positive = discharging, grid positive = import.
 
     Attributes:
         dark: cut off and too weak: the inverter trips and nothing flows.
@@ -44,21 +46,20 @@ class Supply:
 def dispatch(deficit_w: int, limits: Limits) -> Supply:
     """Balances `deficit_w` (load less generation; negative = surplus), exactly.
 
-    The bank serves first, down to its reserve; then the main grid, up to the contract; then what is
-    left of the bank; then the grid beyond the contract. Surplus goes into the bank, then to the
-    grid. Cheap hours spare the bank and fill it from what the contract leaves.
+    The banks serve first, down to their reserve; then the main grid, up to the contract; then what
+    is left of the banks; then the grid beyond the contract. Surplus goes into the banks, then to
+    the grid. Cheap hours spare the banks and fill them from what the contract leaves.
     """
     if not limits.grid_present:
         return _island(deficit_w, limits)
     if deficit_w <= 0:
         bank_w = -min(-deficit_w, limits.charge_w)
-    elif limits.above_reserve and not limits.top_up:
-        bank_w = min(deficit_w, limits.discharge_w)
     else:
-        bank_w = min(max(0, deficit_w - limits.contract_w), limits.discharge_w)
-    if limits.top_up and bank_w <= 0:
-        spare_w = limits.contract_w - max(0, deficit_w)
-        bank_w = -min(limits.charge_w, -bank_w + max(0, spare_w))
+        last_resort_w = min(max(0, deficit_w - limits.contract_w), limits.discharge_w)
+        bank_w = max(min(deficit_w, limits.spare_w), last_resort_w)
+    if limits.top_up_w and bank_w <= 0:
+        from_grid_w = min(limits.top_up_w, max(0, limits.contract_w - max(0, deficit_w)))
+        bank_w = -min(limits.charge_w, -bank_w + from_grid_w)
     return Supply(bank_w, deficit_w - bank_w)
 
 
@@ -67,3 +68,24 @@ def _island(deficit_w: int, limits: Limits) -> Supply:
         return Supply(0, 0, dark=True)
     bank_w = max(deficit_w, -limits.charge_w)
     return Supply(bank_w, 0, curtailed_w=bank_w - deficit_w)
+
+
+def shared(power_w: int, first: Sequence[int], most: Sequence[int]) -> list[int]:
+    """`power_w` >= 0 divided among banks: as far as it goes by what each can give `first`, the rest
+    by what it still can up to `most`; to the watt. At most the sum of `most` is divided."""
+    found = _in_proportion(min(power_w, sum(first)), first)
+    left = [can - has for can, has in zip(most, found, strict=True)]
+    rest = _in_proportion(min(power_w - sum(found), sum(left)), left)
+    return [one + other for one, other in zip(found, rest, strict=True)]
+
+
+def _in_proportion(power_w: int, can: Sequence[int]) -> list[int]:
+    """Rounded down; the watts that are left go to the first that have room for them."""
+    total = sum(can)
+    found = [power_w * one // total for one in can] if total else [0] * len(can)
+    left = power_w - sum(found)
+    for i, one in enumerate(can):
+        more = min(left, one - found[i])
+        found[i] += more
+        left -= more
+    return found

@@ -4,11 +4,12 @@ What is assumed, with the figures of each medium in its `Medium` (their sources:
 
 - A packet is on air for preamble + bytes / rate. A station sends one at a time, waits until it
   hears the channel silent, then for a random back-off; two who cannot hear each other collide at a
-  third.
+  third. On a medium without `silent_dbm` nobody listens before it sends (ALOHA, as LoRaWAN).
 - Strength falls with the distance by a power law, plus what walls do to this pair (normal, fixed by
   the seed, the same both ways), plus fading of each packet. At `floor_dbm` half of them are lost.
 - Of packets that overlap at a receiver one survives that is stronger by `capture_db`, or none.
-- A receiver hears only the channel it is tuned to, and nothing while it sends itself.
+- A receiver hears only the channel it is tuned to (a concentrator: all), and nothing while it sends
+  itself.
 - There are no repetitions below the link: ESP-NOW's hardware repeats unicasts, this one does not.
 - Everything random comes from one seeded generator, in the order of events: the same run again.
 """
@@ -25,6 +26,9 @@ from devices.simulator.virtual_time import VirtualTime
 BROADCAST = b"\xff" * 6
 Receiver = Callable[[bytes, bytes, int, int], object]
 """Called with source address, data, dBm and now in ms."""
+
+ALL_CHANNELS, DEAF = -1, -2
+"""Channels of a receiver that hears every one, and of one that sleeps."""
 
 _FADES = 3
 """Fading beyond this many standard deviations is left out."""
@@ -45,10 +49,9 @@ class Medium:
         fading_db: standard deviation from packet to packet.
         floor_dbm: strength at which half of the packets are lost.
         slope_db: that much stronger, 12 % are lost; weaker, 88 %.
-        silent_dbm: weaker than this the channel counts as free.
+        silent_dbm: weaker than this the channel counts as free; None: nobody listens.
         capture_db: see above.
         backoff_us, backoff_steps: a back-off is a random number of steps of that length.
-        duty_pm: share of time that a station may send, per mille.
         latency_us: in chips and drivers, each way.
     """
 
@@ -63,11 +66,10 @@ class Medium:
     fading_db: float
     floor_dbm: float
     slope_db: float
-    silent_dbm: float
+    silent_dbm: float | None
     capture_db: float
     backoff_us: int
     backoff_steps: int
-    duty_pm: int = 1000
     latency_us: int = 0
 
     def airtime_us(self, size: int) -> int:
@@ -81,13 +83,13 @@ ESP_NOW = Medium(
     slope_db=1.5, silent_dbm=-91.0, capture_db=6.0, backoff_us=20, backoff_steps=32, latency_us=300,
 )  # fmt: skip
 LORAWAN = Medium(
-    rate_bps=5_470, preamble_us=12_544, overhead_bytes=13, largest=222, sent_dbm=14.0,
+    rate_bps=5_469, preamble_us=12_544, overhead_bytes=5, largest=235, sent_dbm=14.0,
     loss_1m_db=31.0, loss_per_decade_db=30.0, walls_db=6.0, fading_db=2.0, floor_dbm=-123.0,
-    slope_db=1.0, silent_dbm=-110.0, capture_db=6.0, backoff_us=20_000, backoff_steps=32,
-    duty_pm=10, latency_us=2_000,
+    slope_db=1.0, silent_dbm=None, capture_db=6.0, backoff_us=0, backoff_steps=1, latency_us=2_000,
 )  # fmt: skip
+"""At data rate 5, the fastest; `lora_air` has the others, and who keeps the share of time."""
 POWER_LINE = Medium(
-    rate_bps=1_200, preamble_us=20_000, overhead_bytes=4, largest=250, sent_dbm=0.0,
+    rate_bps=1_200, preamble_us=20_000, overhead_bytes=16, largest=250, sent_dbm=0.0,
     loss_1m_db=0.0, loss_per_decade_db=25.0, walls_db=4.0, fading_db=3.0, floor_dbm=-75.0,
     slope_db=2.0, silent_dbm=-78.0, capture_db=6.0, backoff_us=50_000, backoff_steps=16,
     latency_us=1_000,
@@ -103,6 +105,7 @@ class _Packet:
     target: bytes
     data: bytes
     channel: int
+    medium: Medium
     begins_us: int
     ends_us: int
 
@@ -138,6 +141,9 @@ class Station:
 
     Attributes:
         channel: the one it hears and sends on.
+        medium: what its own packets are sent as; the ether's, where that has one kind only.
+        heard_on: channel of the packet that was received last.
+        on_air: called with each packet that begins to be sent, and when it ends.
     """
 
     def __init__(
@@ -147,26 +153,43 @@ class Station:
         self.place = place
         self.receiver = receiver
         self.channel = 0
-        self.silent_until_us = 0
+        self.medium = ether.medium
+        self.heard_on = 0
+        self.on_air: Callable[[bytes, int], object] = lambda data, ends_us: None
         self.sending_until_us = 0
         self.sent = 0
         self._ether = ether
         self._waiting: list[tuple[bytes, bytes, bytes]] = []
 
-    def send(self, target: bytes, data: bytes, source: bytes | None = None) -> bool:
+    def send(
+        self, target: bytes, data: bytes, source: bytes | None = None, at_once: bool = False
+    ) -> bool:
         """Sends as soon as the channel is free; False if the chip's queue is full.
 
-        `source`: an address that is not its own, as a rogue node would give.
+        `source`: an address that is not its own, as a rogue node would give. `at_once`: before what
+        waits, and without a back-off: an acknowledgement.
         """
         if len(data) > self._ether.medium.largest:
             largest = self._ether.medium.largest
             raise ValueError(f"{len(data)} bytes; a packet has at most {largest}")
         if len(self._waiting) >= 8:
             return False
-        self._waiting.append((target, data, source or self.address))
-        if len(self._waiting) == 1:
-            self._ether.contend(self)
+        packet = (target, data, source or self.address)
+        self._waiting.insert(0 if at_once else len(self._waiting), packet)
+        if at_once or len(self._waiting) == 1:
+            self._ether.contend(self, at_once)
         return True
+
+    def tune(self, channel: int, medium: Medium) -> None:
+        """Another channel, and another manner of sending."""
+        self.channel = channel
+        if medium is not self.medium:
+            self.medium = medium
+            self._ether.forget(self)
+
+    def hears_until_us(self) -> int:
+        """When what is on air on its channel, strong enough to be heard, ends; 0 if nothing is."""
+        return self._ether.under_way(self)
 
     def leave(self) -> None:
         """Power off: it hears and sends no more."""
@@ -229,6 +252,10 @@ class Ether:
         self._side = {address: i + 1 for i, side in enumerate(sides) for address in side}
         self._near.clear()
 
+    def forget(self, station: Station) -> None:
+        """Who hears it is to be found anew."""
+        self._near.pop(station, None)
+
     def strength_dbm(self, a: Station, b: Station) -> float:
         """Mean strength of one at the other."""
         metres = max(1.0, math.dist(a.place, b.place))
@@ -242,7 +269,8 @@ class Ether:
         near = self._near.get(station)
         if near is None:
             medium = self.medium
-            least = medium.floor_dbm - _FADES * (medium.fading_db + medium.slope_db)
+            weakest_dbm = min(medium.floor_dbm, station.medium.floor_dbm)
+            least = weakest_dbm - _FADES * (medium.fading_db + medium.slope_db)
             near = {}
             for other in self.stations.values():
                 if other is station or self.is_cut(station.address, other.address):
@@ -255,30 +283,28 @@ class Ether:
 
     # ---- sending ---------------------------------------------------------------------------------
 
-    def contend(self, station: Station) -> None:
-        """Waits for the channel to be free, for the duty cycle, and for a random back-off."""
-        begin = max(self.time.now_us, station.silent_until_us)
-        step = self._random.randrange(self.medium.backoff_steps)
-        self.time.at(begin + step * self.medium.backoff_us, lambda: self._attempt(station))
+    def contend(self, station: Station, at_once: bool = False) -> None:
+        """Waits for the channel to be free, and for a random back-off."""
+        step = 0 if at_once else self._random.randrange(self.medium.backoff_steps)
+        self.time.after(step * self.medium.backoff_us, lambda: self._attempt(station))
 
     def _attempt(self, station: Station) -> None:
         if not station._waiting or self.stations.get(station.address) is not station:
             return
         now = self.time.now_us
         busy_until = self._busy_until(station)
-        if busy_until > now or station.silent_until_us > now:
+        if busy_until > now:
             step = 1 + self._random.randrange(self.medium.backoff_steps)
-            again = max(busy_until, station.silent_until_us) + step * self.medium.backoff_us
-            self.time.at(again, lambda: self._attempt(station))
+            self.time.at(busy_until + step * self.medium.backoff_us, lambda: self._attempt(station))
             return
         target, data, source = station._waiting.pop(0)
-        airtime = self.medium.airtime_us(len(data))
-        packet = _Packet(station, source, target, data, station.channel, now, now + airtime)
+        ends_us = now + station.medium.airtime_us(len(data))
+        channel, medium = station.channel, station.medium
+        packet = _Packet(station, source, target, data, channel, medium, now, ends_us)
         self._on_air.append(packet)
         station.sending_until_us = packet.ends_us
-        quiet_us = airtime * 1000 // self.medium.duty_pm - airtime
-        station.silent_until_us = packet.ends_us + quiet_us
         station.sent += 1
+        station.on_air(data, ends_us)
         self.tally.sent += 1
         for listener in self.listeners:
             listener(source, target, data)
@@ -287,13 +313,28 @@ class Ether:
             self.time.at(packet.ends_us, lambda: self.contend(station))
 
     def _busy_until(self, station: Station) -> int:
-        until = station.sending_until_us
+        until, silent_dbm = station.sending_until_us, self.medium.silent_dbm
+        if silent_dbm is None:
+            return until
         for packet in self._on_air:
             if packet.channel != station.channel or packet.ends_us <= until:
                 continue
-            if self._mean_at(packet.sender, station) >= self.medium.silent_dbm:
+            if self._mean_at(packet.sender, station) >= silent_dbm:
                 until = packet.ends_us
         return until
+
+    def under_way(self, station: Station) -> int:
+        """See `Station.hears_until_us`."""
+        return max(
+            (
+                packet.ends_us
+                for packet in self._on_air
+                if packet.channel == station.channel
+                and packet.ends_us > self.time.now_us
+                and self._mean_at(packet.sender, station) >= packet.medium.floor_dbm
+            ),
+            default=0,
+        )
 
     def _mean_at(self, sender: Station, station: Station) -> float:
         return self._heard_by(sender).get(station, -math.inf)
@@ -318,8 +359,9 @@ class Ether:
     def _receive(
         self, packet: _Packet, station: Station, mean: float, overlapping: list[_Packet]
     ) -> None:
-        medium, tally, chance = self.medium, self.tally, self._random
-        if station.channel != packet.channel or station.sending_until_us > packet.begins_us:
+        medium, tally, chance = packet.medium, self.tally, self._random
+        tuned = station.channel in (packet.channel, ALL_CHANNELS)
+        if not tuned or station.sending_until_us > packet.begins_us:
             tally.elsewhere += 1
             return
         strength = mean + max(-_FADES, min(_FADES, chance.gauss(0, 1))) * medium.fading_db
@@ -356,6 +398,7 @@ class Ether:
             self.tally.dropped += 1
             return
         self.tally.delivered += 1
+        station.heard_on = packet.channel
         station.receiver(packet.source, packet.data, strength, self.time.now_ms)
 
     def _happens(self, per_mille: int) -> bool:

@@ -1,4 +1,4 @@
-"""The neighbourhood's radio field: nodes that run the compiled firmware, on one simulated ether.
+"""The neighbourhood's radio field: nodes that run the ESP32's firmware, on one simulated ether.
 
 A hub with the gateway's cable, and nodes behind it whose sensors are the simulated world's. It runs
 in a thread of its own, in real time; the world's loop and the field share plain numbers only.
@@ -14,28 +14,36 @@ import select
 import threading
 import time
 import tty
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from devices.esp32 import cell, chips, frame, settings
+from devices.esp32.hopping import CHANNELS
 from devices.esp32.link import mac_of
 from devices.esp32.node import Node as Firmware
 from devices.simulator import plan as plans
-from devices.simulator.boards import WasmBoard
-from devices.simulator.ether import ESP_NOW, Ether
+from devices.simulator.boards import MODEM_UART, Board, WasmBoard
+from devices.simulator.ether import ESP_NOW, POWER_LINE, Ether
 from devices.simulator.links import Impairments
 from devices.simulator.metering_chips import Bus, Shown
+from devices.simulator.monitor import DIVIDER, commissioned, sensors_of
+from devices.simulator.plc_modem import PlcModem
+from devices.simulator.stored_board import StoredBoard
 from devices.simulator.virtual_time import VirtualTime
 from devices.simulator.world import World
 
 _LOG = logging.getLogger("neighbourhood")
 _SLOT_MS = 20
-_WALLS = 111
-"""Seed of what stands between places: with the plan's, only the next radio is heard well."""
+_WALLS = 39_145
+"""Seed of what stands between places: with the plan's, neighbours hear each other with -79 to
+-83 dBm, and the furthest node and the hub, at -101, never."""
+_SESSION = 16
+"""Messages until a receipt: the demonstration's quarter of an hour is short."""
 _NAP_S = 0.01
 _MOST_BEHIND_S = 0.5
 _WMS_PER_WH = 3_600_000
+MakeBoard = Callable[[plans.Node, Path, Bus], Board]
 _ROLES = {"battery": settings.BATTERY, "board": settings.RELAY}
 
 
@@ -45,25 +53,27 @@ class FieldNode:
     Attributes:
         node: what the plan says of it.
         board: it runs the firmware.
+        has_looked: its program has asked a chip: it counts from now on.
     """
 
     def __init__(
-        self, node: plans.Node, board_storage: Path, ether: Ether, world: World,
+        self, node: plans.Node, board_storage: Path, board: MakeBoard, world: World,
         behind: Mapping[int, tuple[int, Firmware | None]],
     ) -> None:  # fmt: skip
         """`behind`: by relay the metering point that it switches, and that one's own firmware."""
-        assert node.radio is not None
         self.node = node
         self.is_down = False
+        self.has_looked = False
         self._world = world
+        battery = world.plan.battery_at(node.id)
+        self._sensors = sensors_of(battery) if battery and not world.cell else None
         self._behind = behind
         self._begin = list(world.energy_wms[node.id])
         self._base = _registers_in(board_storage)
         self._shown_base = _chips_in(board_storage)
         chip = chips.PZEM if node.kind == "board" else chips.SDM120
         count = len(behind) if node.kind == "board" else 1
-        bus = Bus(chip, count, self._look)
-        self.board = WasmBoard(ether, (node.radio[0], node.radio[1]), board_storage, bus)
+        self.board = board(node, board_storage, Bus(chip, count, self._look))
 
     def registers(self) -> list[int]:
         """The node's six registers, Wh: what its chip has counted."""
@@ -74,32 +84,32 @@ class FieldNode:
         ]
 
     def sense(self) -> None:
-        """Contacts move and the battery's cell is measured; called at every step of the world."""
-        if self.node.id == self._world.plan.battery.node:
+        """Contacts move and the battery is measured; called at every step of the world."""
+        if self._sensors is not None:
+            seen_mv = self._sensors.voltage_mv(self._world.banks[self.node.id])
+            self.board.adc = min(cell.FULL_SCALE, _counts(seen_mv, DIVIDER))
+        elif self._world.cell and self.node.id == self._world.plan.battery.node:
             cell_mv = cell.EMPTY_MV + self._world.soc_bp * (cell.FULL_MV - cell.EMPTY_MV) // 10_000
             self.board.adc = -(-cell_mv * cell.FULL_SCALE // (2 * cell.REFERENCE_MV))
         for pin, (node_id, _) in self._behind.items():
-            level = self.board.pins.get(settings.RELAY_PINS[pin])
-            if level is not None:
-                self._world.closed[node_id] = level == 1
+            closed = self.board.contact(pin)
+            if closed is not None:
+                self._world.closed[node_id] = closed
 
     def relays(self) -> dict[str, dict[str, Any]]:
         """By pin what its contacts are, for the control port."""
-        told = {}
-        for pin in self._behind:
-            closed = self.board.pins.get(settings.RELAY_PINS[pin]) == 1
-            told[str(pin)] = {"closed": closed}
-        return told
+        return {str(pin): {"closed": bool(self.board.contact(pin))} for pin in self._behind}
 
     def _look(self, i: int) -> Shown:
         """Chip `i` at this moment."""
+        self.has_looked = True
         world = self._world
         if self.node.kind == "board":
             node_id, firmware = self._behind[i]
             wh = firmware.register_wh(frame.IMPORTED_WH) if firmware else 0
             return Shown(wh, 0, world.voltage_dv(node_id), world.current_ma(node_id))
         node_id = self.node.id
-        battery = node_id == world.plan.battery.node
+        battery = node_id in world.banks
         lanes = (4, 5) if battery else (frame.IMPORTED_WH, frame.EXPORTED_WH)
         now, begin = world.energy_wms[node_id], self._begin
         shown = [
@@ -107,12 +117,15 @@ class FieldNode:
             for n, lane in enumerate(lanes)
         ]
         imported_wh, exported_wh = shown
+        power_w = world.flows[node_id].into_node_w
+        if self._sensors is not None:
+            power_w = self._sensors.power_w(power_w, world.banks[node_id])
         return Shown(
             imported_wh,
             exported_wh,
             world.voltage_dv(node_id),
             world.current_ma(node_id),
-            world.flows[node_id].into_node_w,
+            power_w,
             world.power_factor_pm(node_id),
         )
 
@@ -124,15 +137,20 @@ class Field:
         nodes: by id, the hub not among them.
     """
 
-    def __init__(self, home: Path, hub: plans.Node, world: World, slot_s: float) -> None:
-        assert hub.radio is not None
+    def __init__(
+        self, home: Path, hub: plans.Node, world: World, slot_s: float, compiled: bool
+    ) -> None:
+        """`compiled`: boards run the compiled firmware, each in a process; else on Python, here."""
         self.nodes: dict[int, FieldNode] = {}
         self.ether = Ether(VirtualTime(), ESP_NOW, _WALLS)
+        self.line = Ether(self.ether.time, POWER_LINE, _WALLS)
         self._home = home
         self._world = world
+        self._cuts: set[frozenset[int]] = set()
         self._slot_s = max(1, round(slot_s))
         self._hub_plan = hub
-        self._hub = WasmBoard(self.ether, (hub.radio[0], hub.radio[1]), self._storage(hub.id))
+        self._compiled = compiled
+        self._hub = self._board(hub, self._storage(hub.id))
         self._line, self._gateway_end = -1, -1
         self._port = home / f"node{hub.id}.tty"
         self._stop = threading.Event()
@@ -152,7 +170,7 @@ class Field:
         bare = {"role": role, "relays": relays, "chips": count, "sample_ms": sample_ms}
         chip = chips.PZEM if node.kind == "board" else chips.SDM120
         self._provision(storage, node.id, key, {**bare, "chip": chip, **config})
-        made = FieldNode(node, storage, self.ether, self._world, behind)
+        made = FieldNode(node, storage, self._board, self._world, behind)
         self.nodes[node.id] = made
         return made
 
@@ -168,7 +186,18 @@ class Field:
         draft.symlink_to(os.ttyname(self._gateway_end))
         draft.replace(self._port)
         self._hub.on_usb = self._to_gateway
+        for node in self.nodes.values():
+            node.sense()  # no board is to see a converter at nothing
         self._thread.start()
+
+    @property
+    def counts_batteries(self) -> bool:
+        """Whether every battery's board is at work: what flows before it is never counted."""
+        return all(
+            node.has_looked
+            for node in self.nodes.values()
+            if self._world.plan.battery_at(node.node.id)
+        )
 
     def stop(self) -> None:
         """Takes all power."""
@@ -182,13 +211,34 @@ class Field:
                 os.close(end)
 
     def cut(self, a: int, b: int, is_cut: bool) -> None:
-        """Nothing passes between two nodes, or again. Raises KeyError for one without a radio."""
+        """Nothing passes by ESP-NOW between two nodes, or again. Raises KeyError for one without a
+        radio."""
         known = {self._hub_plan.id, *self.nodes}
         for node_id in (a, b):
             if node_id not in known:
                 raise KeyError(node_id)
+        (self._cuts.add if is_cut else self._cuts.discard)(frozenset((a, b)))
+        self._apply_cut(a, b)
+
+    def commission(self, node_id: int, soc_bp: int) -> None:
+        """Tells a battery's board the charge of its bank; a compiled one by its settings, as its
+        console would, and a start."""
+        board, storage = self.nodes[node_id].board, self._storage(node_id)
         with self._lock:
-            self.ether.cut(mac_of(a), mac_of(b), is_cut)
+            if isinstance(board, StoredBoard):
+                if board.app is not None:
+                    board.app.commission(soc_bp)
+                return
+            board.power_off()
+            stored = json.loads(storage.read_text())
+            config = {**json.loads(bytes.fromhex(stored["config"])), "charge": soc_bp}
+            _write(storage, {**stored, "config": json.dumps(config).encode().hex()})
+            board.power_on()
+
+    def jam(self, is_jammed: bool) -> None:
+        """Somebody's noise destroys everything on ESP-NOW's channels, or no longer."""
+        with self._lock:
+            self.ether.faults.jammed = dict.fromkeys(CHANNELS, 1000) if is_jammed else {}
 
     def sense(self, impairments: Mapping[int, Impairments]) -> None:
         """Every node looks at the world, which has moved; a link that is down is one cut to all."""
@@ -199,7 +249,9 @@ class Field:
                 node.is_down = is_down
                 for other in (self._hub_plan.id, *self.nodes):
                     if other != node_id:
-                        self.cut(node_id, other, is_down)
+                        self._apply_cut(node_id, other)
+                        with self._lock:
+                            self.line.cut(mac_of(node_id), mac_of(other), is_down)
 
     def described(self) -> dict[str, Any]:
         """Who is where, and what is cut: what only a simulation can know."""
@@ -215,12 +267,29 @@ class Field:
                     {"a": a, "b": b, "cut": self.ether.is_cut(mac_of(a), mac_of(b))}
                     for a in boards for b in boards if a < b
                 ],
+                "jammed": bool(self.ether.faults.jammed),
                 "tally": {
                     name: getattr(self.ether.tally, name) for name in self.ether.tally.__slots__
                 },
             }  # fmt: skip
 
     # ---- inside ----------------------------------------------------------------------------------
+
+    def _apply_cut(self, a: int, b: int) -> None:
+        down = any(self.nodes[n].is_down for n in (a, b) if n in self.nodes)
+        with self._lock:
+            self.ether.cut(mac_of(a), mac_of(b), down or frozenset((a, b)) in self._cuts)
+
+    def _board(self, node: plans.Node, storage: Path, bus: Bus | None = None) -> Board:
+        assert node.radio is not None
+        place = (node.radio[0], node.radio[1])
+        made: Board
+        if self._compiled:
+            made = WasmBoard(self.ether, place, storage, bus)
+        else:
+            made = StoredBoard(self.ether, place, storage, bus)
+        made.attach(MODEM_UART, PlcModem(self.line, mac_of(node.id), place))
+        return made
 
     def _storage(self, node_id: int) -> Path:
         return self._home / f"{node_id}.nvs"
@@ -242,7 +311,8 @@ class Field:
         stored = json.loads(storage.read_text()) if storage.exists() else {}
         whole = {
             **settings.defaults(), "node": node_id, "slot_ms": _SLOT_MS, "status_s": 15,
-            "active_low": 0, "slot_s": self._slot_s, **config,
+            "session": _SESSION, "active_low": 0, "slot_s": self._slot_s,
+            "modem": settings.POWER_LINE, **config,
             "key": key.hex(), "secret": self._secret(),
         }  # fmt: skip
         stored["config"] = json.dumps(whole).encode().hex()
@@ -250,11 +320,10 @@ class Field:
         if "memory" not in stored:  # its chips are as new as it is, and show nothing yet
             remembered = json.loads(before.read_text()) if before.exists() else {}
             remembered["chips"] = [0] * 2 * whole["chips"]
+            if battery := self._world.plan.battery_at(node_id):
+                remembered.setdefault("battery", commissioned(battery.soc_bp))
             stored["memory"] = json.dumps(remembered).encode().hex()
-        draft = storage.with_name(storage.name + ".draft")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(stored))
-        draft.replace(storage)
+        _write(storage, stored)
 
     def _to_gateway(self, data: bytes) -> None:
         try:
@@ -281,6 +350,20 @@ class Field:
                     self._hub.type(os.read(self._line, 4096))
                 except OSError:
                     time.sleep(_NAP_S)
+
+
+def _counts(seen_mv: int, divider: int) -> int:
+    """What a converter behind a divider shows of a voltage, to the nearest."""
+    range_mv = divider * cell.REFERENCE_MV
+    return (2 * seen_mv * cell.FULL_SCALE + range_mv) // (2 * range_mv)
+
+
+def _write(storage: Path, stored: Mapping[str, str]) -> None:
+    """A board's storage, whole or not at all, for its owner alone."""
+    draft = storage.with_name(storage.name + ".draft")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(stored))
+    draft.replace(storage)
 
 
 def _memory_in(storage: Path) -> dict[str, Any]:

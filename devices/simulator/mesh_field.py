@@ -63,6 +63,7 @@ class MeshField:
     ) -> None:
         self.time = VirtualTime()
         self.chance = random.Random(seed)
+        self._draw = self.chance.getrandbits
         self.loss_pm = loss_pm
         self.start_s = start_s
         self.links = {node: PlainLink(self, node) for node in places}
@@ -73,11 +74,11 @@ class MeshField:
         self.bytes = 0
         self.watch: Callable[[int, bytes, bytes], object] | None = None
         self.near = {
-            node: [
-                other
+            node: {
+                other: None
                 for other in places
                 if other != node and math.dist(places[node], places[other]) <= reach_m
-            ]
+            }
             for node in places
         }
 
@@ -99,8 +100,9 @@ class MeshField:
         if self.watch is not None:
             self.watch(node, dst, payload)
         if dst == links.BROADCAST:
+            whole = not self.off and not self.cut
             for other in self.near[node]:
-                if self._reaches(node, other) and not self._lost():
+                if (whole or self._reaches(node, other)) and not self._lost():
                     self._arrive(link, other, payload, self._transit_us())
             return
         self._unicast(link, links.node_of(dst), payload, ticket)
@@ -137,18 +139,26 @@ class MeshField:
     def _arrive(self, link: PlainLink, other: int, payload: bytes, delay_us: int) -> None:
         target: Any = self.links[other]
 
-        def arrive() -> None:
-            if target.receiver is not None and other not in self.off:
-                target.receiver(link.address, payload, -60, self.time.now_ms)
+        src, off, clock = link.address, self.off, self.time
 
-        self.time.after(delay_us, arrive)
+        def arrive() -> None:
+            if target.receiver is not None and other not in off:
+                target.receiver(src, payload, -60, clock.now_us // 1000)
+
+        clock.after(delay_us, arrive)
 
     def _count(self, payload: bytes) -> None:
         self.packets += 1
         self.bytes += len(payload)
 
     def _lost(self) -> bool:
-        return self.chance.randrange(1000) < self.loss_pm
+        draw = self._draw(10)  # randrange(1000), which takes three times as long
+        while draw >= 1000:
+            draw = self._draw(10)
+        return draw < self.loss_pm
 
     def _transit_us(self) -> int:
-        return self.chance.randrange(2000, 6000)
+        draw = self._draw(12)
+        while draw >= 4000:
+            draw = self._draw(12)
+        return 2000 + draw

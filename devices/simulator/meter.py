@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from devices.esp32 import frame
 from devices.esp32.node import Node as Firmware
@@ -14,6 +15,7 @@ from devices.esp32.relay import Relay
 from devices.simulator import plan
 from devices.simulator.links import ImpairedLink, LinkError, PollRefused, Reply
 from devices.simulator.memory import Memory
+from devices.simulator.monitor import Monitor
 from devices.simulator.world import World
 
 _LOG = logging.getLogger("neighbourhood")
@@ -76,6 +78,7 @@ class Meter:
         memory: where its core's state goes before anything is sent.
         behind: firmware of the metering point behind each relay, by pin; itself for a contactor.
         timing: see there.
+        monitor: of a battery's node, what it knows of its bank.
     """
 
     def __init__(
@@ -88,8 +91,10 @@ class Meter:
         memory: Memory,
         behind: Mapping[int, Firmware],
         timing: Timing,
+        monitor: Monitor | None = None,
     ) -> None:
         self.node = node
+        self.monitor = monitor
         self.firmware = firmware
         self.link = link
         self.link_up = False
@@ -120,8 +125,13 @@ class Meter:
 
     def save(self) -> None:
         """Writes the memory now; for the end, when no task runs any more."""
-        if draft := self._memory.changed(self.firmware.state()):
+        if draft := self._memory.changed(self._state()):
             self._memory.write(draft)
+
+    def _state(self) -> dict[str, Any]:
+        """As a board's program keeps it (devices/esp32/app.py)."""
+        kept = self.firmware.state()
+        return {**kept, "battery": self.monitor.state()} if self.monitor else kept
 
     def tamper(self) -> None:
         """Somebody opens the lid."""
@@ -147,15 +157,19 @@ class Meter:
         rtc_ms, uptime_ms = self._heartbeat.rtc_ms, self._uptime_ms()
         world, node_id = self._world, self.node.id
         if self.node.kind != "board":
-            is_battery = node_id == world.plan.battery.node
+            temperature_dc, charge_bp = world.temperature_dc(node_id), frame.NO_BATTERY
+            voltage_dv, current_ma = world.voltage_dv(node_id), world.current_ma(node_id)
+            is_battery = node_id in world.banks
+            if self.monitor is not None:
+                charge_bp = self.monitor.look(world.lived_ms, temperature_dc)
+                voltage_dv = self.monitor.voltage_mv // 100
+                current_ma = abs(self.monitor.current_ma)
+            elif is_battery:  # the demonstration's straight line
+                charge_bp = world.soc_bp_of(node_id)
             values = (
-                world.voltage_dv(node_id),
-                world.current_ma(node_id),
-                world.flows[node_id].into_node_w,
-                world.power_factor_pm(node_id),
-                world.temperature_dc(node_id),
-                world.soc_bp if is_battery else frame.NO_BATTERY,
-            )
+                voltage_dv, current_ma, world.flows[node_id].into_node_w,
+                world.power_factor_pm(node_id), temperature_dc, charge_bp,
+            )  # fmt: skip
             grid_seen = world.grid_present or node_id != world.plan.grid.node
             self.firmware.sense(values, grid_seen, not is_battery, rtc_ms)
         self._watch_relays(uptime_ms, rtc_ms)
@@ -269,8 +283,12 @@ class Meter:
             _LOG.warning("%s: the gateway answers %s", self._name, result)
 
     async def _remember(self) -> None:
-        if draft := self._memory.changed(self.firmware.state()):
-            await asyncio.to_thread(self._memory.write, draft)
+        """Returns when the disk has the state, and so the key, with which frames are made next."""
+        epoch = -1
+        while epoch != self.firmware.epoch:
+            epoch = self.firmware.epoch
+            if draft := self._memory.changed(self._state()):
+                await asyncio.to_thread(self._memory.write, draft)
 
     # ---- downlink --------------------------------------------------------------------------------
 
@@ -310,6 +328,7 @@ class Meter:
         while True:
             async with self._uplink:
                 if not self.firmware.outbox.unsettled:
+                    await self._remember()  # a new key, before it is used
                     return self.firmware.poll(self._timing.poll_wait_s, _rtc_ms())
             await asyncio.sleep(_SETTLING_PAUSE_S)
 

@@ -54,7 +54,8 @@ class MqttLink:
 
     answers_come_later = True
 
-    def __init__(self, broker: MqttBroker, node_id: int, key: bytes) -> None:
+    def __init__(self, broker: MqttBroker, node_id: int, *keys: bytes) -> None:
+        """`keys`: the node's, and the one before that the broker may still know it by."""
         parts = urlsplit(broker.url)
         base = f"{broker.prefix}/node/{node_id}"
         self._up, self._down, self._status = f"{base}/up", f"{base}/down", f"{base}/status"
@@ -65,8 +66,9 @@ class MqttLink:
             client_id=f"{broker.prefix.replace('/', '-')}-node-{node_id}",
             clean_session=False,
         )
-        if broker.passwords:
-            client.username_pw_set(str(node_id), password_of(key))
+        self._user, self._keys = str(node_id) if broker.passwords else "", list(keys)
+        if self._user:
+            client.username_pw_set(self._user, password_of(keys[0]))
         if parts.scheme == "mqtts":
             client.tls_set(str(broker.ca) if broker.ca else None)
         client.will_set(self._status, "offline", _AT_LEAST_ONCE, retain=True)
@@ -86,6 +88,10 @@ class MqttLink:
             said.wait_for_publish(1.0)
         self._client.disconnect()
         self._client.loop_stop()
+
+    def change_key(self, key: bytes) -> None:
+        """The node has another key: the broker will know it by that once it is told."""
+        self._keys = [self._keys[0], key]
 
     async def deliver(self, frames: Sequence[bytes]) -> Reply:
         """Publishes the frames; their results come as RESULTS frames."""
@@ -107,6 +113,9 @@ class MqttLink:
     def _on_connect(
         self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
+        if reason.is_failure and self._user:
+            self._keys.reverse()
+            client.username_pw_set(self._user, password_of(self._keys[0]))
         if not reason.is_failure:
             client.subscribe(self._down, _AT_LEAST_ONCE)
             client.publish(self._status, "online", _AT_LEAST_ONCE, retain=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import aiohttp
 
@@ -25,9 +26,11 @@ from devices.simulator.field import Field
 from devices.simulator.links import HttpLink, ImpairedLink, Impairments, Link
 from devices.simulator.memory import Memory
 from devices.simulator.meter import Heartbeat, Meter, Timing
+from devices.simulator.monitor import Monitor, settings_of
 from devices.simulator.mqtt_link import MqttBroker, MqttLink
 from devices.simulator.profiles import SLOT_MS, load_profiles
 from devices.simulator.serial_link import SerialLink
+from devices.simulator.uno.node import UnoNode
 from devices.simulator.world import World
 
 _LOG = logging.getLogger("neighbourhood")
@@ -36,6 +39,7 @@ _SIMULATED = 0
 _SPOOL_READINGS = 512
 _TRIP_HOLD_MS = 30_000
 _STEP_S = 0.2
+_BOARDS_START_S = 30.0
 _SAVE_EVERY_S = 5.0
 _TIE_HOLDS_S = 5.0
 _MIRROR_EVERY_S = 0.25
@@ -64,8 +68,10 @@ class Settings:
         charging: URL of the charging service, such as ws://127.0.0.1:9016; None: charge points
             have nobody to ask and serve whoever plugs in.
         mqtt: broker of the nodes whose transport is mqtt; None: they use HTTP.
-        compiled: nodes with a radio run the ESP32's compiled firmware.
+        boards: what runs the ESP32's firmware of nodes with a radio, on the simulated air;
+            "none": they have no radio, and a link of their own as the others.
         charging_ca: certificate of who vouches for the charging service, where that is wss.
+        uno: nodes of an Arduino Uno run its compiled firmware, in simavr.
     """
 
     home: Path
@@ -81,7 +87,8 @@ class Settings:
     charging: str | None = None
     charging_ca: Path | None = None
     mqtt: MqttBroker | None = None
-    compiled: bool = False
+    boards: Literal["none", "python", "compiled"] = "none"
+    uno: bool = False
 
 
 def read_key(home: Path, node_id: int) -> bytes:
@@ -132,6 +139,7 @@ class Neighbourhood:
         self.meters: dict[int, Meter] = {}
         self.impairments: dict[int, Impairments] = {}
         self.field: Field | None = None
+        self.unos: dict[int, UnoNode] = {}
         self._heartbeat = Heartbeat()
         self._session = session
         self._memory = Memory(settings.home / "world.json")
@@ -167,6 +175,8 @@ class Neighbourhood:
                     tasks.create_task(self._mirror(self.settings.near_control))
                 for meter in self.meters.values():
                     tasks.create_task(meter.run())
+                for uno in self.unos.values():
+                    tasks.create_task(uno.run())
                 for charger in self.fleet.chargers.values():
                     tasks.create_task(charger.run())
         finally:
@@ -176,7 +186,8 @@ class Neighbourhood:
             self.fleet.save()
             for meter in self.meters.values():
                 meter.save()
-            lines: list[SerialLink | MqttLink] = [*self._serial, *self._mqtt]
+            lines: list[SerialLink | MqttLink | UnoNode]
+            lines = [*self._serial, *self._mqtt, *self.unos.values()]
             for line in lines:
                 line.close()
 
@@ -198,9 +209,10 @@ class Neighbourhood:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         chosen = self._chosen()
         hub = next((node for node in chosen if node.hub), None)
-        if self.settings.compiled and hub is not None:
-            slot_s = self.settings.slot_seconds
-            self.field = Field(self.settings.home, hub, self.world, slot_s)
+        boards, slot_s = self.settings.boards, self.settings.slot_seconds
+        if boards != "none" and hub is not None:
+            home = self.settings.home
+            self.field = Field(home, hub, self.world, slot_s, boards == "compiled")
         memories = {node.id: Memory(self.settings.home / f"{node.id}.nvm.json") for node in chosen}
         firmware = {node.id: self._firmware(node, memories[node.id], chosen) for node in chosen}
         for node in chosen:
@@ -214,20 +226,75 @@ class Neighbourhood:
                 if not node.hub:
                     self._add_to_field(self.field, node, chosen, behind)
                 continue
-            link = ImpairedLink(self._link(node), self.impairments[node.id], seed=node.id)
+            if node.uno and self._may_be_uno(node):
+                self.unos[node.id] = self._uno(node, memories[node.id])
+                continue
+            remote = self._link(node, firmware[node.id])
+            link = ImpairedLink(remote, self.impairments[node.id], seed=node.id)
             self.meters[node.id] = Meter(
                 node, firmware[node.id], self.world, self._heartbeat, link, memories[node.id],
-                behind, self._timing(node),
+                behind, self._timing(node), self._monitor(node, memories[node.id]),
             )  # fmt: skip
+
+    def _monitor(self, node: plans.Node, memory: Memory) -> Monitor | None:
+        """Of a battery's node; the demonstration's cell is no bank to be counted."""
+        battery = self.plan.battery_at(node.id)
+        if battery is None or (self.world.cell and battery is self.plan.battery):
+            return None
+        kept = (memory.read() or {}).get("battery")
+        return Monitor(battery, self.world.banks[node.id], self.world.lived_ms, kept)
+
+    def set_charge(self, battery: plans.BatteryPlan, soc_bp: int) -> None:
+        """The bank holds this much from now on, and its monitor is told so."""
+        bank = self.world.banks[battery.node]
+        bank.charge_ma_ms = -(-bank.capacity_ma_ms * soc_bp // 10_000)
+        meter = self.meters.get(battery.node)
+        if meter is not None and meter.monitor is not None:
+            meter.monitor.commission(soc_bp)
+        elif self.field and battery.node in self.field.nodes:
+            self.field.commission(battery.node, soc_bp)
+
+    def _may_be_uno(self, node: plans.Node) -> bool:
+        """True unless the node's registers are with the firmware on Python: a home goes on as it
+        began, or on Python for good once this machine has lost the tools."""
+        home = self.settings.home
+        eeprom = UnoNode.eeprom_of(home, node.id)
+        if not self.settings.uno:
+            eeprom.unlink(missing_ok=True)
+            return False
+        if eeprom.exists() or not (home / f"{node.id}.nvm.json").exists():
+            return True
+        _LOG.info("%s goes on on Python, where its registers are, not on an Uno", node.label)
+        return False
+
+    def _uno(self, node: plans.Node, memory: Memory) -> UnoNode:
+        settings, relay = self.settings, node.relay
+        board = {
+            "energy_times": round(self.factor),
+            "limit_ma": _limit_ma(node.max_power_w),
+            "hold_s": _TRIP_HOLD_MS // 1000,
+            "fail_safe_s": max(10, int(settings.fail_safe_s)),
+            "fail_safe_closed": int(relay is not None and relay.fail_safe_closed),
+            "reading_s": max(1, round(settings.reading_s)),
+            "slot_s": max(5, round(settings.slot_seconds)),
+        }
+        key = read_key(settings.home, node.id)
+        return UnoNode(
+            node, settings.home, key, board, self.world, self.impairments[node.id], memory
+        )
 
     def _add_to_field(
         self, field: Field, node: plans.Node, chosen: Collection[plans.Node],
         behind: dict[int, Firmware],
     ) -> None:  # fmt: skip
         switched = [(other, other.relay) for other in _switched_by(node, chosen) if other.relay]
-        is_battery = node.kind == "battery"
+        battery = self.plan.battery_at(node.id)
+        watched = {}
+        if battery is not None and not self.world.cell:
+            watched = settings_of(battery, self.world.banks[node.id])
+            watched["pace"] = max(1, round(self.factor))
         settings = self.settings
-        reading_s = settings.battery_reading_s if is_battery else settings.reading_s
+        reading_s = settings.battery_reading_s if battery else settings.reading_s
         field.add(
             node,
             read_key(settings.home, node.id),
@@ -241,6 +308,7 @@ class Neighbourhood:
                 "hold_s": _TRIP_HOLD_MS // 1000,
                 "fail_safe_s": max(5, int(settings.fail_safe_s)),
                 "reading_s": max(1, round(reading_s)),
+                **watched,
             },
         )
 
@@ -267,10 +335,13 @@ class Neighbourhood:
         made.sealer = sealer
         return made
 
-    def _link(self, node: plans.Node) -> Link:
+    def _link(self, node: plans.Node, firmware: Firmware) -> Link:
         settings = self.settings
         if node.transport == "mqtt" and settings.mqtt is not None:
-            remote = MqttLink(settings.mqtt, node.id, read_key(settings.home, node.id))
+            provisioned = read_key(settings.home, node.id)
+            remote = MqttLink(settings.mqtt, node.id, firmware.key, provisioned)
+            node_core: Any = firmware
+            node_core.on_key = remote.change_key
             self._mqtt.append(remote)
             return remote
         if node.transport != "serial":
@@ -319,7 +390,11 @@ class Neighbourhood:
 
     async def _live(self) -> None:
         """Steps the world in real time. After a stall it catches up in steps no longer than usual,
-        and meters look after each, so that no cut-off is overrun by more than one."""
+        and meters look after each, so that no cut-off is overrun by more than one. Before a
+        battery's board has started nothing flows, unless it takes too long."""
+        patience = time.monotonic() + _BOARDS_START_S
+        while self.field and not self.field.counts_batteries and time.monotonic() < patience:
+            await asyncio.sleep(_STEP_S)
         last, carried, wall_s = time.monotonic(), 0.0, 0.0
         pause_s = min(_STEP_S, self.settings.reading_s, self.settings.battery_reading_s)
         longest_ms = max(1, int(pause_s * 1000 * self.factor))
@@ -356,18 +431,22 @@ class Neighbourhood:
         memory = self._memory.read()
         if memory is None:
             return
-        world, bank = self.world, self.world.bank
-        bank.charge_ma_ms = min(int(memory["charge_ma_ms"]), bank.capacity_ma_ms)
-        bank.temperature_mk = int(memory["temperature_mk"])
+        world = self.world
+        for node_id, (charge_ma_ms, temperature_mk) in memory.get("banks", {}).items():
+            if bank := world.banks.get(int(node_id)):
+                bank.charge_ma_ms = min(int(charge_ma_ms), bank.capacity_ma_ms)
+                bank.temperature_mk = int(temperature_mk)
         if world.cell:
             world.cell.percent = int(memory["cell_percent"])
         world.set_time(int(memory["at_ms"]))
 
-    def _state(self) -> dict[str, int]:
+    def _state(self) -> dict[str, Any]:
+        banks = self.world.banks
         return {
             "at_ms": self.world.at_ms,
-            "charge_ma_ms": self.world.bank.charge_ma_ms,
-            "temperature_mk": self.world.bank.temperature_mk,
+            "banks": {
+                str(n): [bank.charge_ma_ms, bank.temperature_mk] for n, bank in banks.items()
+            },
             "cell_percent": self.world.cell.percent if self.world.cell else 100,
         }
 

@@ -44,6 +44,9 @@ class Relay(_Part):
     on_request: bool = False
     min_on_s: Annotated[int, Field(ge=0)] = 0
     min_off_s: Annotated[int, Field(ge=0)] = 0
+    battery: Annotated[int, Field(ge=1, le=0xFFFF)] | None = None
+    """The battery that feeds it, and sheds it; unless set, the first for an outlet, and none for a
+    house's contactor, which serves suspension only."""
 
 
 class Node(_Part):
@@ -64,6 +67,8 @@ class Node(_Part):
     """Where its radio stands, metres; with it, the compiled firmware runs it where that can run."""
     hub: bool = False
     """Its cable is the gateway's, and the radio nodes' way to it."""
+    uno: bool = False
+    """Its meter is an Arduino Uno, whose firmware runs where this machine can build and run it."""
     element: bool = False
     """It carries a secure element that signs its registers (docs/witness.md)."""
 
@@ -82,14 +87,14 @@ class Start(_Part):
     """Where the first run begins."""
 
     time: str
-    soc_bp: BasisPoints
-    battery_id: Annotated[int, Field(ge=1, le=0xFFFF)]
 
 
 class BatteryPlan(_Part):
-    """The bank and its dispatch."""
+    """A bank behind its inverter, what it holds at the first start, and its dispatch."""
 
+    id: Annotated[int, Field(ge=1, le=0xFFFF)]
     node: NodeId
+    soc_bp: BasisPoints
     capacity_wh: Annotated[int, Field(gt=0)]
     max_power_w: Power
     reserve_bp: BasisPoints
@@ -135,16 +140,17 @@ class CarPlan(_Part):
     """A car, its driver's token and habits.
 
     Attributes:
-        user: whose real sessions it follows (charging/NOTICE.md).
+        user: whose real sessions it follows (charging/NOTICE.md); None: it comes when it is sent
+            for (control.py).
         chargers: where it is plugged in, the first that is free.
         here_until: it is plugged in at the first start, and leaves then.
-        owner: the node of the household whose car it is.
+        owner: the node of the household whose car it is; None: nobody has linked its token yet.
     """
 
     name: str
-    owner: NodeId
+    owner: NodeId | None = None
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{4,20}$")]
-    user: str
+    user: str | None = None
     chargers: Annotated[tuple[str, ...], Field(min_length=1)]
     capacity_wh: Annotated[int, Field(gt=0, le=200_000)]
     soc_bp: BasisPoints
@@ -163,7 +169,7 @@ class Plan(_Part):
     """The whole neighbourhood."""
 
     start: Start
-    battery: BatteryPlan
+    batteries: Annotated[tuple[BatteryPlan, ...], Field(alias="battery", min_length=1)]
     grid: GridPlan
     tie: TiePlan | None = None
     nodes: Annotated[tuple[Node, ...], Field(alias="node")]
@@ -176,7 +182,8 @@ class Plan(_Part):
         ids = [node.id for node in self.nodes]
         if len(ids) != len(set(ids)):
             raise ValueError("node: two nodes have one id; ids must differ")
-        places = [("battery", self.battery.node), ("grid", self.grid.node)]
+        places = [("battery", battery.node) for battery in self.batteries]
+        places.append(("grid", self.grid.node))
         if self.tie is not None:
             places.append(("tie", self.tie.node))
         for name, wanted in places:
@@ -188,6 +195,12 @@ class Plan(_Part):
         for board, _ in contacts:
             if board not in ids:
                 raise ValueError(f"outlet.board: there is no node {board}")
+        known = [battery.id for battery in self.batteries]
+        if len(known) != len(set(known)):
+            raise ValueError("battery.id: two batteries have one id")
+        for node in self.nodes:
+            if self.battery_behind(node) not in (0, *known):
+                raise ValueError(f"node {node.id}: there is no battery {self.battery_behind(node)}")
         self._check_charging()
         return self
 
@@ -204,6 +217,21 @@ class Plan(_Part):
             for name in car.chargers:
                 if name not in names:
                     raise ValueError(f"car.chargers: there is no charger {name}")
+
+    @property
+    def battery(self) -> BatteryPlan:
+        """The first: what the board's outlets hang on."""
+        return self.batteries[0]
+
+    def battery_at(self, node_id: int) -> BatteryPlan | None:
+        """The battery whose node that is."""
+        return next((one for one in self.batteries if one.node == node_id), None)
+
+    def battery_behind(self, node: Node) -> int:
+        """Id of the battery that decides about a node's contact; 0 = none."""
+        if node.relay is not None and node.relay.battery is not None:
+            return node.relay.battery
+        return self.battery.id if node.outlet else 0
 
     def node(self, node_id: int) -> Node:
         """The node of that id. Raises KeyError if there is none."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import termios
 import tty
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devices.esp32 import cobs
@@ -14,6 +14,25 @@ from devices.simulator.links import LinkError, Reply
 
 _LONGEST_PACKET = 300
 _MOST_WAITING = 64
+
+
+def open_port(port: Path) -> tuple[int, int, Callable[[], None]]:
+    """A pseudo-terminal whose gateway's end has the name `port`: the node's end, the gateway's, and
+    what takes both away. The node's end does not block."""
+    node_end, gateway_end = os.openpty()
+    tty.setraw(gateway_end)
+    os.set_blocking(node_end, False)
+    draft = port.with_name(port.name + ".draft")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(os.ttyname(gateway_end))
+    draft.replace(port)
+
+    def close() -> None:
+        port.unlink(missing_ok=True)
+        os.close(node_end)
+        os.close(gateway_end)
+
+    return node_end, gateway_end, close
 
 
 class SerialLink:
@@ -26,24 +45,16 @@ class SerialLink:
     answers_come_later = True
 
     def __init__(self, port: Path) -> None:
-        self._node_end, self._gateway_end = os.openpty()
-        tty.setraw(self._gateway_end)
-        os.set_blocking(self._node_end, False)
+        self._node_end, self._gateway_end, self._close_port = open_port(port)
         self._received: asyncio.Queue[bytes] = asyncio.Queue()
         self._partial = bytearray()
         self.port = port
-        draft = port.with_name(port.name + ".draft")
-        draft.unlink(missing_ok=True)
-        draft.symlink_to(os.ttyname(self._gateway_end))
-        draft.replace(port)
         asyncio.get_running_loop().add_reader(self._node_end, self._read)
 
     def close(self) -> None:
         """Takes the line away."""
         asyncio.get_running_loop().remove_reader(self._node_end)
-        self.port.unlink(missing_ok=True)
-        os.close(self._node_end)
-        os.close(self._gateway_end)
+        self._close_port()
 
     async def deliver(self, frames: Sequence[bytes]) -> Reply:
         """Writes the frames; their results come as RESULTS frames.

@@ -5,13 +5,14 @@ What `boards.WasmBoard` runs compiled runs here as fast as Python can: days in s
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 from devices.esp32 import settings
 from devices.esp32.app import App
-from devices.simulator.boards import Board
+from devices.simulator.boards import METER_UART, MODEM_UART, Board
 from devices.simulator.ether import Ether
 from devices.simulator.metering_chips import Bus
 
@@ -34,6 +35,7 @@ class VirtualBoard(Board):
         config: dict[str, Any],
         bus: Bus | None = None,
         cipher: Callable[[bytes], Any] = lambda secret: None,
+        seed: str = "",
     ) -> None:
         super().__init__(ether, place, bus)
         whole = {**settings.defaults(), "key": "", "secret": "", **config}
@@ -43,6 +45,8 @@ class VirtualBoard(Board):
         self._cipher = cipher
         self._cause = 0
         self._again = False
+        self._seed = seed
+        self._drawn = 0
 
     def power_off(self) -> None:
         """What was not stored is gone."""
@@ -50,8 +54,13 @@ class VirtualBoard(Board):
         self.app = None
         self.contacts.clear()
 
+    def contact(self, relay: int) -> bool | None:
+        closed = self.contacts.get(relay)
+        return None if closed is None else closed == 1
+
     def _start(self, cause: int) -> None:
         self._cause = _CAUSES[cause]
+        self._drawn = 0
         self.app = App(self)
 
     def _step(self) -> int | None:
@@ -91,6 +100,12 @@ class VirtualBoard(Board):
     def save_memory(self, text: str) -> None:
         self.storage["memory"] = text
 
+    def random(self, count: int) -> bytes:
+        """The same at each run, so that a run is, and the same as `WasmBoard` draws."""
+        self._drawn += 1
+        drawn = f"{self._seed} {self.starts} {self._drawn}".encode()
+        return hashlib.shake_256(drawn).digest(count)
+
     def jumper(self) -> bool:
         return False
 
@@ -107,7 +122,10 @@ class VirtualBoard(Board):
         return 0xFFFF
 
     def meter_uart(self, chip: int, role: int) -> _Uart | None:
-        return _Uart(self) if chip and self._bus else None
+        return _Uart(self, METER_UART) if chip else None
+
+    def modem_uart(self, baud: int) -> _Uart:
+        return _Uart(self, MODEM_UART)
 
     def usb_read(self) -> bytes:
         data, self._usb = self._usb, b""
@@ -137,14 +155,14 @@ class VirtualBoard(Board):
 
 
 class _Uart:
-    """The metering bus: chips answer at once."""
+    """One of its UARTs; metering chips answer at once."""
 
-    def __init__(self, board: VirtualBoard) -> None:
+    def __init__(self, board: VirtualBoard, number: int) -> None:
         self._board = board
+        self._number = number
 
     def write(self, data: bytes) -> None:
-        self._board._ask_chips(data)
+        self._board._write_uart(self._number, data)
 
     def read(self) -> bytes | None:
-        heard, self._board._uart = self._board._uart, b""
-        return heard or None
+        return self._board._uarts.pop(self._number, None)

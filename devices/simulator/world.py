@@ -1,4 +1,4 @@
-"""What really flows in the simulated neighbourhood: homes, sun, bank and main grid, step by step.
+"""What really flows in the simulated neighbourhood: homes, sun, banks and main grid, step by step.
 
 Pure: time comes in as milliseconds of simulated time. Energy is counted in watt-milliseconds, so
 that what is generated, stored and drawn balances exactly. The feeder is taken as lossless.
@@ -6,11 +6,12 @@ that what is generated, stored and drawn balances exactly. The feeder is taken a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from devices.simulator.battery import Bank, DemonstrationCell, percentage
-from devices.simulator.dispatch import Limits, Supply, dispatch
+from devices.simulator.dispatch import Limits, Supply, dispatch, shared
 from devices.simulator.plan import Node, Plan
 from devices.simulator.profiles import Profiles
 
@@ -54,6 +55,15 @@ class Flow:
         )  # fmt: skip
 
 
+class _Ability(NamedTuple):
+    """One bank's part of `dispatch.Limits`, W."""
+
+    discharge_w: int
+    charge_w: int
+    spare_w: int
+    top_up_w: int
+
+
 class Socket(Protocol):
     """What hangs behind a charge point's meter. Powers in W, positive into it."""
 
@@ -72,9 +82,12 @@ class World:
         at_ms: simulated time since the profiles' first row.
         closed: contact in front of a node, where it has one.
         forced_w: a load that somebody set by hand in place of the profile.
-        dark: the neighbourhood is cut off from the main grid and the bank cannot carry it.
+        banks: by the battery's node.
+        lived_ms: how long things have flowed; what moves the time of day does not count.
+        dark: the neighbourhood is cut off from the main grid and the banks cannot carry it.
         energy_wms: what has flowed since the world began, by node and register.
-        cell: the tabletop battery in place of the bank: it shows a charge but moves no energy.
+        cell: the tabletop battery in place of the first bank: it shows a charge; no bank moves
+            energy then.
         tie_w: what the neighbouring microgrid draws over the tie; negative: what it gives.
         sockets: charge points, by their meters.
         rtc_ms: the wall clock, by which charge points live.
@@ -82,8 +95,9 @@ class World:
 
     plan: Plan
     profiles: Profiles
-    bank: Bank
+    banks: dict[int, Bank]
     at_ms: int
+    lived_ms: int = 0
     grid_present: bool = True
     dark: bool = False
     closed: dict[int, bool] = field(default_factory=dict)
@@ -105,9 +119,12 @@ class World:
     @classmethod
     def at_start(cls, plan: Plan, profiles: Profiles) -> World:
         """The world at the plan's first moment."""
-        battery = plan.battery
-        bank = Bank.of_energy(battery.capacity_wh, plan.start.soc_bp, battery.efficiency_pm)
-        return cls(plan, profiles, bank, profiles.offset_ms(plan.start.time))
+        return cls(plan, profiles, banks_of(plan), profiles.offset_ms(plan.start.time))
+
+    @property
+    def bank(self) -> Bank:
+        """The first battery's."""
+        return self.banks[self.plan.battery.node]
 
     @property
     def time_of_day_ms(self) -> int:
@@ -123,9 +140,11 @@ class World:
                 total[lane] += power_w * dt_ms
         for node_id, socket in self.sockets.items():
             socket.step(self.flows[node_id].into_node_w, self.rtc_ms, dt_ms)
-        bank = self.flows[self.plan.battery.node]
-        self.bank.step(bank.discharged - bank.charged, dt_ms)
+        for node_id, bank in self.banks.items():
+            flow = self.flows[node_id]
+            bank.step(flow.discharged - flow.charged, dt_ms)
         self.at_ms += dt_ms
+        self.lived_ms += dt_ms
 
     def set_time(self, at_ms: int) -> None:
         """Moves the sun and everybody's habits to another moment; nothing flows meanwhile."""
@@ -136,16 +155,25 @@ class World:
 
     def voltage_dv(self, node_id: int) -> int:
         """RMS voltage at a node, 0.1 V, sagging a little with its current; the bank's is DC."""
-        if node_id == self.plan.battery.node:
-            return self.cell.sensed_mv // 100 if self.cell else self.bank.terminal_mv // 100
+        if bank := self.banks.get(node_id):
+            cell = self._cell_at(node_id)
+            return cell.sensed_mv // 100 if cell else bank.terminal_mv // 100
         if self.dark:
             return 0
         return _NOMINAL_DV - self._flow(node_id).into_node_w // 200
 
     @property
     def soc_bp(self) -> int:
-        """State of charge that the battery's node reports, 0.01 %."""
-        return percentage(self.cell.sensed_mv) * 100 if self.cell else self.bank.soc_bp
+        """True state of charge of the first battery, 0.01 %."""
+        return self.soc_bp_of(self.plan.battery.node)
+
+    def soc_bp_of(self, node_id: int) -> int:
+        """True state of charge of a battery, by its node, 0.01 %."""
+        cell = self._cell_at(node_id)
+        return percentage(cell.sensed_mv) * 100 if cell else self.banks[node_id].soc_bp
+
+    def _cell_at(self, node_id: int) -> DemonstrationCell | None:
+        return self.cell if node_id == self.plan.battery.node else None
 
     def power_factor_pm(self, node_id: int) -> int:
         """Per mille; negative while power flows out of the node."""
@@ -155,8 +183,8 @@ class World:
 
     def current_ma(self, node_id: int) -> int:
         """RMS current at a node; the bank's is DC."""
-        if node_id == self.plan.battery.node:
-            return abs(self.bank.current_ma)
+        if bank := self.banks.get(node_id):
+            return abs(bank.current_ma)
         voltage_dv = self.voltage_dv(node_id)
         if voltage_dv == 0:
             return 0
@@ -165,8 +193,8 @@ class World:
 
     def temperature_dc(self, node_id: int) -> int:
         """0.1 degree Celsius: ambient, and the bank's own heat."""
-        own = self.bank.temperature_mk // 100 if node_id == self.plan.battery.node else 0
-        return _AMBIENT_DC + own
+        bank = self.banks.get(node_id)
+        return _AMBIENT_DC + (bank.temperature_mk // 100 if bank else 0)
 
     def _flow(self, node_id: int) -> Flow:
         return self.flows.get(node_id) or Flow()
@@ -182,7 +210,8 @@ class World:
         flows |= self._socket_flows(dt_ms)
         tie_w = self.tie_w if self.plan.tie else 0
         deficit_w = tie_w + sum(flow.into_node_w for flow in flows.values())
-        supply = dispatch(deficit_w, self._limits(dt_ms))
+        can = self._abilities(dt_ms)
+        supply = dispatch(deficit_w, self._limits(can))
         self.dark = supply.dark
         if supply.dark:
             flows, tie_w = {node_id: Flow() for node_id in flows}, 0
@@ -190,7 +219,7 @@ class World:
             flows = _curtailed(flows, supply.curtailed_w)
         if self.plan.tie:
             flows[self.plan.tie.node] = Flow(imported=max(0, -tie_w), exported=max(0, tie_w))
-        return flows | self._supply_flows(supply)
+        return flows | self._supply_flows(supply, can)
 
     def _socket_flows(self, dt_ms: int) -> dict[int, Flow]:
         flows = {node.id: Flow() for node in self.plan.nodes if node.kind == "ev"}
@@ -199,23 +228,37 @@ class World:
             flows[node_id] = Flow(charged=max(0, power_w), discharged=max(0, -power_w))
         return flows
 
-    def _supply_flows(self, supply: Supply) -> dict[int, Flow]:
+    def _supply_flows(self, supply: Supply, can: Sequence[_Ability]) -> dict[int, Flow]:
+        """The banks' and the main grid's. A bank that tops up takes before the others."""
         bank_w, grid_w = supply.bank_w, supply.grid_w
-        return {
-            self.plan.battery.node: Flow(charged=max(0, -bank_w), discharged=max(0, bank_w)),
-            self.plan.grid.node: Flow(imported=max(0, grid_w), exported=max(0, -grid_w)),
+        given = shared(max(0, bank_w), [a.spare_w for a in can], [a.discharge_w for a in can])
+        taken = shared(max(0, -bank_w), [a.top_up_w for a in can], [a.charge_w for a in can])
+        flows = {
+            battery.node: Flow(charged=into_w, discharged=out_w)
+            for battery, into_w, out_w in zip(self.plan.batteries, taken, given, strict=True)
         }
+        flows[self.plan.grid.node] = Flow(imported=max(0, grid_w), exported=max(0, -grid_w))
+        return flows
 
-    def _limits(self, dt_ms: int) -> Limits:
-        battery, grid = self.plan.battery, self.plan.grid
-        bank_max_w = 0 if self.cell else battery.max_power_w
-        soc_bp = self.bank.soc_bp
+    def _abilities(self, dt_ms: int) -> list[_Ability]:
+        """What each bank can do in this step, in the plan's order."""
+        cheap, found = self.plan.grid.is_cheap(self.time_of_day_ms), []
+        for battery in self.plan.batteries:
+            bank, most_w = self.banks[battery.node], 0 if self.cell else battery.max_power_w
+            discharge_w = min(most_w, bank.most_discharge_w(dt_ms))
+            charge_w = min(most_w, bank.most_charge_w(dt_ms))
+            tops_up = cheap and bank.soc_bp < battery.night_target_bp
+            spare_w = discharge_w if bank.soc_bp > battery.reserve_bp and not tops_up else 0
+            found.append(_Ability(discharge_w, charge_w, spare_w, charge_w if tops_up else 0))
+        return found
+
+    def _limits(self, can: Sequence[_Ability]) -> Limits:
         return Limits(
-            discharge_w=min(bank_max_w, self.bank.most_discharge_w(dt_ms)),
-            charge_w=min(bank_max_w, self.bank.most_charge_w(dt_ms)),
-            contract_w=grid.contract_w,
-            above_reserve=soc_bp > battery.reserve_bp,
-            top_up=grid.is_cheap(self.time_of_day_ms) and soc_bp < battery.night_target_bp,
+            discharge_w=sum(a.discharge_w for a in can),
+            charge_w=sum(a.charge_w for a in can),
+            contract_w=self.plan.grid.contract_w,
+            spare_w=sum(a.spare_w for a in can),
+            top_up_w=sum(a.top_up_w for a in can),
             grid_present=self.grid_present,
         )
 
@@ -232,6 +275,16 @@ class World:
         if curve is None:
             return 0
         return self.profiles.power_w(curve.profile, curve.peak_w, self.at_ms, curve.shift_slots)
+
+
+def banks_of(plan: Plan, soc_bp: int | None = None) -> dict[int, Bank]:
+    """A plan's banks by node, charged as it says, or all to `soc_bp`."""
+    return {
+        one.node: Bank.of_energy(
+            one.capacity_wh, one.soc_bp if soc_bp is None else soc_bp, one.efficiency_pm
+        )
+        for one in plan.batteries
+    }
 
 
 def _curtailed(flows: dict[int, Flow], surplus_w: int) -> dict[int, Flow]:

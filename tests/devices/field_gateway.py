@@ -45,6 +45,7 @@ class Sender:
     acks: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     events: list[tuple[int, int, int]] = field(default_factory=list)
     hellos: list[tuple[int, ...]] = field(default_factory=list)
+    mesh: list[tuple[int, bytes]] = field(default_factory=list)
     polls: list[tuple[int, int]] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
     pending: list[bytes] = field(default_factory=list)
@@ -60,7 +61,8 @@ class Gateway:
         future_skew_s: how far a frame's time may be ahead.
     """
 
-    def __init__(self, keys: dict[int, bytes]) -> None:
+    def __init__(self, keys: dict[int, bytes], clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
         self.nodes = {node_id: Sender(key) for node_id, key in keys.items()}
         self.busy = False
         self.silent = False
@@ -83,7 +85,7 @@ class Gateway:
         sender = self.nodes[node_id]
         sender.downlink += 1
         made = frame.encode(
-            kind, node_id, 1, sender.downlink, int(time.time()), payload, key or sender.key
+            kind, node_id, 1, sender.downlink, int(self.clock()), payload, key or sender.key
         )
         await self.repeat(node_id, made)
         return made
@@ -144,7 +146,7 @@ class Gateway:
             return "duplicate"
         if order <= sender.newest:
             return "reordered"
-        if at > time.time() + self.future_skew_s:
+        if at > self.clock() + self.future_skew_s:
             node_id = int.from_bytes(raw[2:6], "big")
             self._set_clock(node_id, sender)
             return "future_time"
@@ -175,12 +177,14 @@ class Gateway:
             sender.events.append(fields)
         elif kind == frame.HELLO:
             sender.hellos.append(fields)
+        elif kind == frame.MESH:
+            sender.mesh.append(fields)
         elif kind == frame.POLL:
             sender.polls.append(fields)
 
     def _set_clock(self, node_id: int, sender: Sender) -> None:
         sender.downlink += 1
-        seconds, milliseconds = divmod(int(time.time() * 1000), 1000)
+        seconds, milliseconds = divmod(int(self.clock() * 1000), 1000)
         payload = frame.put_time(seconds, milliseconds)
         made = frame.encode(frame.TIME, node_id, 1, sender.downlink, seconds, payload, sender.key)
         sender.pending.append(made)

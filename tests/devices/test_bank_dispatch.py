@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.simulator.dispatch import Limits, Supply, dispatch
+from devices.simulator.dispatch import Limits, Supply, dispatch, shared
 
 powers = st.integers(0, 50_000)
 limits = st.builds(
-    Limits, powers, powers, powers, st.booleans(), st.booleans(), grid_present=st.booleans()
-)
-EVENING = Limits(20_000, 20_000, 9_000, True, False, True)
+    lambda give_w, take_w, contract_w, spare_pm, top_up_pm, present: Limits(
+        give_w, take_w, contract_w, give_w * spare_pm // 1000, take_w * top_up_pm // 1000, present
+    ),
+    powers, powers, powers, st.integers(0, 1000), st.integers(0, 1000), st.booleans(),
+)  # fmt: skip
+EVENING = Limits(20_000, 20_000, 9_000, 20_000, 0, True)
+RESERVE = replace(EVENING, spare_w=0)
+CHEAP = replace(RESERVE, top_up_w=20_000)
 
 
 @given(st.integers(-100_000, 100_000), limits)
@@ -49,14 +54,17 @@ def test_surplus_goes_into_the_bank_first(deficit_w: int, within: Limits) -> Non
     [
         (5_000, EVENING, Supply(5_000, 0)),
         (25_000, EVENING, Supply(20_000, 5_000)),
-        (5_000, replace(EVENING, above_reserve=False), Supply(0, 5_000)),
-        (12_000, replace(EVENING, above_reserve=False), Supply(3_000, 9_000)),
-        (12_000, replace(EVENING, above_reserve=False, discharge_w=0), Supply(0, 12_000)),
+        (5_000, RESERVE, Supply(0, 5_000)),
+        (12_000, RESERVE, Supply(3_000, 9_000)),
+        (12_000, replace(RESERVE, discharge_w=0), Supply(0, 12_000)),
         (-30_000, EVENING, Supply(-20_000, -10_000)),
-        (2_000, replace(EVENING, top_up=True), Supply(-7_000, 9_000)),
-        (11_000, replace(EVENING, top_up=True), Supply(2_000, 9_000)),
-        (-3_000, replace(EVENING, top_up=True), Supply(-12_000, 9_000)),
+        (2_000, CHEAP, Supply(-7_000, 9_000)),
+        (11_000, CHEAP, Supply(2_000, 9_000)),
+        (-3_000, CHEAP, Supply(-12_000, 9_000)),
         (0, EVENING, Supply(0, 0)),
+        (9_000, replace(EVENING, spare_w=5_000), Supply(5_000, 4_000)),
+        (15_000, replace(EVENING, spare_w=5_000), Supply(6_000, 9_000)),
+        (1_000, replace(CHEAP, top_up_w=2_000), Supply(-2_000, 3_000)),
         (8_000, replace(EVENING, grid_present=False), Supply(8_000, 0)),
         (21_000, replace(EVENING, grid_present=False), Supply(0, 0, dark=True)),
         (-25_000, replace(EVENING, grid_present=False), Supply(-20_000, 0, curtailed_w=5_000)),
@@ -64,3 +72,16 @@ def test_surplus_goes_into_the_bank_first(deficit_w: int, within: Limits) -> Non
 )
 def test_who_serves(deficit_w: int, within: Limits, expected: Supply) -> None:
     assert dispatch(deficit_w, within) == expected
+
+
+@given(st.lists(st.tuples(powers, powers), min_size=1, max_size=4), st.integers(0, 250_000))
+def test_banks_share_to_the_watt_and_none_gives_more_than_it_can(
+    banks: list[tuple[int, int]], power_w: int
+) -> None:
+    most = [max(one) for one in banks]
+    first = [min(one) for one in banks]
+    given_w = shared(power_w, first, most)
+    assert sum(given_w) == min(power_w, sum(most))
+    for has, spare, can in zip(given_w, first, most, strict=True):
+        assert 0 <= has <= can
+        assert has <= spare or power_w > sum(first)

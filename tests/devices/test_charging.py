@@ -271,6 +271,25 @@ def test_a_clock_that_jumps_strands_nobody() -> None:
     assert car.visit.arrives_ms < 10 * DAY_MS
 
 
+def test_who_is_sent_for_comes_by_no_other_way_and_stays_when_the_clock_is_set_back() -> None:
+    plan = load_plan()
+    stations = {"CP-2": Station("CP-2", Rating(10_000, 10_000))}
+    (visitor,) = (car for car in plan.cars if car.user is None)
+    garage = Garage([visitor], stations, load_profiles(), 20 * DAY_MS)
+    (car,) = garage.cars
+    for hours in range(14 * 24):
+        garage.step(20 * DAY_MS + hours * 60 * MINUTE, NOW)
+        assert car.charger is None
+    at_ms = 40 * DAY_MS
+    assert garage.come(car, at_ms, 600, NOW)
+    garage.step(at_ms - 300 * MINUTE, NOW)
+    assert car.charger == "CP-2"
+    garage.step(at_ms + 600 * MINUTE, NOW)
+    assert car.charger is None
+    garage.step(at_ms + 601 * MINUTE, NOW)
+    assert car.charger is None
+
+
 # ---- the feeder ----------------------------------------------------------------------------------
 
 
@@ -279,7 +298,8 @@ def test_a_clock_that_jumps_strands_nobody() -> None:
 def test_energy_is_conserved_with_cars(present: bool, soc_bp: int, limit: int | None) -> None:
     world = World.at_start(load_plan(), load_profiles())
     world.grid_present = present
-    world.bank.charge_ma_ms = world.bank.capacity_ma_ms  # a surplus that fits nowhere
+    for bank in world.banks.values():
+        bank.charge_ma_ms = bank.capacity_ma_ms  # a surplus that fits nowhere
     world.set_time(world.profiles.offset_ms("19.04.2016 12:00"))
     made = Station("CP-2", Rating(10_000, 10_000))
     made.plug(Battery.at(MODEL, soc_bp), "token-1", NOW)
@@ -305,7 +325,8 @@ def test_energy_is_conserved_with_cars(present: bool, soc_bp: int, limit: int | 
 
 def test_without_voltage_nothing_flows_into_cars() -> None:
     world = World.at_start(load_plan(), load_profiles())
-    world.bank.charge_ma_ms = 0
+    for bank in world.banks.values():
+        bank.charge_ma_ms = 0
     made = Station("CP-2", Rating(10_000, 10_000))
     made.plug(Battery.at(MODEL, 3_000), "token-1", NOW)
     made.authorise(True, NOW)

@@ -74,6 +74,9 @@ def test_cars_come_and_leave(home: Path) -> None:
             status, said = await post("/car", name="P2's car", here=True)
             assert (status, said["error"]["field"]) == (400, "name")  # both are taken
             found = await state()
+            guest = found["cars"]["Visitor's car"]
+            assert (guest["sent_for"], guest["token"]) == (True, "EV-VISITOR-1")
+            assert not found["cars"][car]["sent_for"]
             assert found["cars"][car]["charger"] == "CP-2"
             assert 2_900 < found["cars"][car]["soc_bp"] < 3_500
             assert found["chargers"]["CP-2"]["mode"] == "charging"

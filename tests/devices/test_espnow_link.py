@@ -225,6 +225,17 @@ def test_a_full_queue_gives_up_what_is_least_urgent(priorities: list[int], capac
     assert sum(item is not None for item in gone) == max(0, len(priorities) - capacity)
 
 
+def test_a_broadcast_is_said_on_two_channels_and_heard_once(pair: Field) -> None:
+    pair.ether.faults.jammed = {1: 1000, 2: 1000, 4: 1000, 5: 1000}  # half of them
+    for i in range(60):
+        pair.motes[1].send(BROADCAST, bytes([i]), TELEMETRY)
+        pair.time.run_for_ms(300)
+    pair.time.run_for_ms(1_000)
+    heard = [payload[0] for _, payload in pair.got[2]]
+    assert len(heard) == len(set(heard))
+    assert len(heard) > 38  # of 60; said once, 30 would be
+
+
 def test_an_emergency_overtakes_a_full_queue_on_air() -> None:
     field = Field([(0, 0), (40, 0)])
     field.time.run_for_ms(5_000)

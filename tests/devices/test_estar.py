@@ -140,6 +140,63 @@ def test_a_session_ends_with_its_chain_and_another_follows() -> None:
     assert sorted(r.delivered for r in nodes[2].receipts) == [5, CHAIN]
 
 
+def test_relays_tell_of_a_session_when_its_source_asks_for_another() -> None:
+    """Not a minute later, when they notice that nothing comes; and nothing twice."""
+    field, nodes = line(3, loss_pm=0)
+    nodes[3].router.session_messages = 4
+    for i in range(6):
+        nodes[3].router.send(GATEWAY, b"%d" % i, 20, field.time.now_ms)
+        field.run_for_ms(300)
+    assert [kept.receipts[0].delivered for kept in nodes.values()] == [4, 4, 4]
+    field.run_for_ms(65_000)
+    assert [[r.delivered for r in kept.receipts] for kept in nodes.values()] == [[4, 2]] * 3
+
+
+def test_what_is_urgent_is_so_on_every_hop_and_its_answer() -> None:
+    field, nodes = line(4, loss_pm=0)
+    sent: list[tuple[int, int]] = []
+    for node, one in field.links.items():
+        send = one.send
+        one.send = lambda dst, payload, priority, node=node, send=send: (  # type: ignore[method-assign]
+            sent.append((node, priority)) or send(dst, payload, priority)
+        )
+    nodes[4].router.send(GATEWAY, b"calm", 20, 0)
+    field.run_for_ms(2_000)
+    sent.clear()
+    nodes[4].router.send(GATEWAY, b"fire", links.EMERGENCY, field.time.now_ms)
+    field.run_for_ms(1_000)
+    assert [node for node, _ in sent] == [4, 3, 2, 1, 2, 3]
+    assert all(priority >= links.EMERGENCY for _, priority in sent)
+    assert nodes[GATEWAY].messages[-1] == (4, b"fire")
+
+
+def test_the_same_message_does_not_wait_twice() -> None:
+    field, nodes = line(2, loss_pm=0)
+    for _ in range(3):
+        assert nodes[2].router.send(GATEWAY, b"once", 20, 0)
+    field.run_for_ms(2_000)
+    assert nodes[GATEWAY].messages == [(2, b"once")]
+
+
+def test_after_a_change_of_key_sessions_begin_anew() -> None:
+    field, nodes = line(3, loss_pm=0)
+    nodes[3].router.send(GATEWAY, b"before", 20, 0)
+    field.run_for_ms(1_000)
+    nodes[3].router.rekey(key_of(99))
+    nodes[3].router.send(GATEWAY, b"after", 20, field.time.now_ms)
+    field.run_for_ms(1_000)
+    assert [m for _, m in nodes[GATEWAY].messages] == [b"before", b"after"]
+    nodes[3].router.end_sessions()
+    _, later = nodes[3].receipts
+    agreed = receipts.agreement(
+        later.started_at, later.route, later.energies, later.s_root, later.h_root
+    )
+    tags = receipts.NOTHING
+    for key in (key_of(99), key_of(2), key_of(1)):
+        tags = receipts.together(tags, receipts.agree(key, agreed))
+    assert later.agreed == tags
+
+
 def test_urgent_messages_overtake_and_the_queue_is_bounded() -> None:
     field, nodes = line(3, loss_pm=0)
     router = nodes[3].router
@@ -225,6 +282,44 @@ def test_a_table_in_parts_counts_when_it_is_whole_and_an_older_one_never() -> No
     assert not trust.take(table({5: 1}, at=10))
     assert not trust.take(part[:-1])
     assert trust.of(5) == 700
+
+
+def test_where_there_is_no_other_way_a_hop_to_avoid_is_taken_at_last() -> None:
+    field, nodes = line(3, loss_pm=0)
+    for kept in nodes.values():
+        kept.router.min_trust = 500
+        kept.router.trust.take(table({1: 1000, 2: 1000, 3: 1000}, ((1, 2),)))
+    nodes[3].router.send(GATEWAY, b"cut off otherwise", 20, 0)
+    field.run_for_ms(1_900 * (ATTEMPTS - 1))
+    assert nodes[GATEWAY].messages == []
+    field.run_for_ms(2_000)
+    assert nodes[GATEWAY].messages == [(3, b"cut off otherwise")]
+
+
+@pytest.mark.parametrize("mode", [packets.SHORTEST_RELIABLE, packets.BEST_AVAILABLE])
+def test_two_good_hops_are_shorter_than_one_on_which_most_is_lost(mode: int) -> None:
+    """Node 3 hears the gateway itself, but badly."""
+    field = MeshField({1: (0.0, 0.0), 2: (45.0, 0.0), 3: (90.0, 0.0)}, loss_pm=0)
+    nodes = {n: Kept(field.join(n, key_of(n), mode=mode)) for n in (1, 2, 3)}
+    for node, other in ((1, 3), (3, 1)):
+        costs = {links.mac_of(other): 3 * links.COST_ONE}
+        field.links[node].cost = lambda address, costs=costs: costs.get(address, links.COST_ONE)  # type: ignore[method-assign]
+    nodes[3].router.send(GATEWAY, b"hello", 20, 0)
+    field.run_for_ms(3_000)
+    nodes[3].router.end_sessions()
+    assert [receipt.route for receipt in nodes[3].receipts] == [(3, 2, 1)]
+
+
+def test_a_name_of_the_future_uses_nothing_up() -> None:
+    field, nodes = line(3, loss_pm=0)
+    far = field.start_s + 301
+    request = packets.put_request(far, GATEWAY, 0, 0, 0, 8, bytes(16), (3,), (receipts.MAINS,))
+    assert nodes[2].router.on_receive(links.mac_of(3), request, -60, 0) is None
+    field.run_for_ms(100)
+    assert field.packets == 0
+    nodes[3].router.send(GATEWAY, b"now", 20, field.time.now_ms)
+    field.run_for_ms(1_000)
+    assert nodes[GATEWAY].messages == [(3, b"now")]
 
 
 # ---- what breaks ---------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def middle(siege: Siege) -> tuple[int, int, bytes]:
     done = packets.get_delivered(chance.choice([p for p in chosen if p[0] == packets.DELIVERED]))
     assert data is not None
     assert done is not None
-    source, started, i, s_value, tag, _, message = data
+    source, started, i, s_value, tag, _, message, _ = data
     shift = chance.randint(1, 10)
     if chance.random() < 0.5:
         forged = packets.put_data(source, started, i + shift, s_value, tag, b"", message + b"!")

@@ -56,8 +56,10 @@ def counted(b: Bench, node: int) -> tuple[int, int]:
     return shown.imported_wh, shown.exported_wh
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.nightly)])
-def test_what_is_booked_is_what_was_counted(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "deaths"), [(1, 5), pytest.param(2, 12, marks=pytest.mark.nightly)]
+)
+def test_what_is_booked_is_what_was_counted(tmp_path: Path, seed: int, deaths: int) -> None:
     chance = random.Random(seed)
     with bench(tmp_path, *METERS, compiled=False, seed=seed) as b:
         start(b)
@@ -65,7 +67,7 @@ def test_what_is_booked_is_what_was_counted(tmp_path: Path, seed: int) -> None:
         faults = b.ether.faults
         faults.loss_pm, faults.duplicate_pm, faults.delay_ms = 300, 300, 40
         b.lose = lambda: chance.randrange(1000) < 300
-        for _ in range(12):
+        for _ in range(deaths):
             live(b, chance, 120_000)
             board = b.boards[chance.choice(list(METERS))]
             board.power_off()  # at any moment; its chip counts on

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from simulated import fast, key_of, neighbourhood, running
 from test_control import controlled
 
-from devices.simulator.battery import Bank
 from devices.simulator.control import Control
 from devices.simulator.neighbourhood import Neighbourhood, open_session
 from devices.simulator.plan import DEFAULT_PLAN, load_plan
 from devices.simulator.profiles import load_profiles
-from devices.simulator.world import World
+from devices.simulator.world import World, banks_of
 
 PLAN = load_plan()
 HAMLET = load_plan(DEFAULT_PLAN.with_name("hamlet.toml"))
@@ -35,8 +34,7 @@ FAR_TIE = HAMLET.grid.node
 def test_what_goes_over_the_tie_comes_from_bank_and_grid(
     tie_w: int, at_slot: int, soc_bp: int
 ) -> None:
-    bank = Bank.of_energy(PLAN.battery.capacity_wh, soc_bp)
-    world = World(PLAN, PROFILES, bank, at_slot * 900_000, tie_w=tie_w)
+    world = World(PLAN, PROFILES, banks_of(PLAN, soc_bp), at_slot * 900_000, tie_w=tie_w)
     world.step(60_000)
     assert world.flows[TIE].exported - world.flows[TIE].imported == tie_w
     given = sum(flow.exported + flow.discharged for flow in world.flows.values())

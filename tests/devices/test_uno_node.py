@@ -1,64 +1,36 @@
-"""The Uno's compiled firmware, whole, on the simulated board."""
+"""The Uno's compiled firmware on the simulated board: what it measures, tells and survives."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from uno_board import BUILD, KEY, NODE, ROOT, START, Board, Line, PowerFailed, needs_simulator
+from uno_board import BUILD, KEY, NODE, START, Board, Line, PowerFailed, needs_simulator
 
 from backend.ingest import cobs
-from backend.ingest.frame import (
+from backend.ingest.frame import encode_command, encode_time
+from backend.ingest.frame_values import (
     CAN_METER,
     CAN_SWITCH,
-    NO_PIN,
     STATUS_CLOCK_NOT_SET,
     STATUS_FAIL_SAFE,
     STATUS_GRID_PRESENT,
     STATUS_SPOOL_OVERFLOWED,
-    STATUS_TRIPPED,
-    AckResult,
     Command,
-    EventKind,
     Frame,
     FrameType,
     Hardware,
-    Price,
     ResetCause,
     Result,
-    encode_command,
-    encode_results,
-    encode_time,
 )
 
+pytest_plugins = ["uno_board"]
 pytestmark = [needs_simulator]
 WH = 60
 """The current sensor's constant is set so much higher: a minute's energy in a second."""
-TIMSK1, PORTB = 0x6F, 0x25
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    made = Board(tmp_path)
-    made.wave(230, 5)
-    made.temperature(750)
-    yield made
-    made.power_off()
-
-
-@pytest.fixture
-def line(board: Board) -> Line:
-    board.provision(hold_s=3, fail_safe_s=10)
-    return Line(board)
-
-
-def _first_readings(line: Line, count: int = 2) -> None:
-    line.until(lambda: len(line.heard.readings) >= count)
+TIMSK1 = 0x6F
 
 
 # ---- measuring and reporting -------------------------------------------------------------------
@@ -75,7 +47,7 @@ def test_a_sine_is_measured_within_one_per_cent(
     board.wave(volts, amperes, degrees, hertz)
     board.provision()
     line = Line(board)
-    _first_readings(line, 3)
+    line.first_readings(3)
     reading, apparent = line.last, volts * amperes
     active = apparent * math.cos(math.radians(degrees))
     assert reading.voltage_dv / 10 == pytest.approx(volts, rel=0.005)
@@ -86,7 +58,7 @@ def test_a_sine_is_measured_within_one_per_cent(
 
 
 def test_a_start_is_announced_and_the_clock_is_asked_for(line: Line) -> None:
-    _first_readings(line)
+    line.first_readings()
     frame, hello = line.heard.hellos[0]
     assert frame.order == (1, 1)
     assert frame.time == 0
@@ -136,7 +108,7 @@ def test_energy_goes_where_the_power_goes(board: Board) -> None:
 
 
 def test_what_is_not_answered_is_repeated_as_the_same_bytes(line: Line) -> None:
-    _first_readings(line)
+    line.first_readings()
     seen: list[bytes] = []
 
     def lose(frame: Frame) -> Result | None:
@@ -152,7 +124,7 @@ def test_what_is_not_answered_is_repeated_as_the_same_bytes(line: Line) -> None:
 
 
 def test_answers_are_heeded(line: Line) -> None:
-    _first_readings(line)
+    line.first_readings()
     answers = [Result.MISSING_KEYFRAME, Result.BUSY, Result.QUARANTINED_STEP, Result.FUTURE_TIME]
     told: list[tuple[Result, Frame]] = []
 
@@ -177,7 +149,7 @@ def test_answers_are_heeded(line: Line) -> None:
 
 
 def test_a_silent_gateway_costs_readings_and_no_energy(line: Line) -> None:
-    _first_readings(line)
+    line.first_readings()
     line.result = lambda frame: None
     line.run(25_000)
     assert line.board.at.pins == 0
@@ -221,7 +193,7 @@ def _live(board: Board) -> bytes:
 
 
 def test_noise_and_forgeries_change_nothing(line: Line) -> None:
-    _first_readings(line)
+    line.first_readings()
     foreign = encode_command(NODE, 1, 900, START, Command(7, 0, True, 0, 0), bytes(32))
     other = encode_command(NODE + 1, 1, 900, START, Command(7, 0, True, 0, 0), KEY)
     good = encode_command(NODE, 1, 900, START, Command(7, 0, True, 0, 0), KEY)
@@ -250,182 +222,13 @@ def test_an_old_time_is_not_believed_even_after_a_restart(line: Line) -> None:
         line.run(3_000)
 
 
-# ---- relays ------------------------------------------------------------------------------------
-
-
-def test_commands_are_obeyed_acknowledged_and_obeyed_once(line: Line) -> None:
-    _first_readings(line)
-    for pin in range(4):
-        line.command((pin << 40) + 1, pin, True)
-    line.until(lambda: len(line.heard.acks) == 4)
-    assert line.board.at.pins == 0b1111
-    line.command(1, 0, False)  # an id that was executed already
-    line.until(lambda: len(line.heard.acks) == 5)
-    assert line.heard.acks[4][:4] == (1, 0, True, AckResult.APPLIED)
-    assert line.board.at.pins == 0b1111
-    now = line.now_ms // 1000
-    line.command(2, 0, False, expires=now - 5)
-    line.until(lambda: len(line.heard.acks) == 6)
-    assert line.heard.acks[5][:4] == (2, 0, True, AckResult.EXPIRED)
-    line.command(3, 0, False, expires=now + 60)
-    line.until(lambda: line.board.at.pins == 0b1110)
-    known = len(line.heard.readings)
-    line.until(lambda: len(line.heard.readings) > known + 1)
-    assert line.last.relays == 0b1110
-
-
-def test_a_cut_off_opens_by_itself(board: Board) -> None:
-    board.provision(ua_per_count=73_982 * WH, limit_ma=0)
-    line = Line(board)
-    _first_readings(line)
-    limit = line.last.imported_wh + 60
-    line.command(1, 2, True, cutoff_wh=limit)
-    line.until(lambda: board.at.pins == 0b0100)
-    line.until(lambda: any(ack.result is AckResult.CUTOFF_REACHED for ack in line.heard.acks))
-    ack = line.heard.acks[-1]
-    assert ack[:4] == (1, 2, False, AckResult.CUTOFF_REACHED)
-    assert limit <= ack.imported_wh <= limit + 22  # looked at once a second, of 19 Wh
-    assert board.at.pins == 0
-
-
-def test_an_overload_opens_all_relays_within_a_quarter_of_a_second(line: Line) -> None:
-    _first_readings(line)
-    line.command(1, 1, True)
-    line.until(lambda: line.heard.acks)
-    line.board.wave(230, 17)
-    began = line.board.at.ms
-    line.until(lambda: line.board.at.pins == 0, 1_000)
-    assert line.board.at.ms - began <= 250
-    line.until(lambda: len(line.heard.acks) == 2 and line.heard.events)
-    assert line.heard.acks[1][:4] == (0, 1, False, AckResult.REFUSED_BY_PROTECTION)
-    assert line.heard.events[0][:2] == (EventKind.OVER_CURRENT, NO_PIN)
-    line.command(2, 1, True)
-    line.until(lambda: len(line.heard.acks) == 3)
-    assert line.heard.acks[2].result is AckResult.REFUSED_BY_PROTECTION
-    known = len(line.heard.readings)
-    line.until(lambda: len(line.heard.readings) > known)
-    assert line.last.status & STATUS_TRIPPED
-    line.board.wave(230, 2)
-    line.run(4_000)
-    assert line.board.at.pins == 0  # closing again is for a person to ask
-    line.command(3, 1, True)
-    line.until(lambda: line.board.at.pins == 0b10)
-
-
-def test_a_short_circuit_opens_within_two_cycles_while_the_board_is_busy(line: Line) -> None:
-    _first_readings(line)
-    line.command(1, 0, True)
-    line.until(lambda: line.heard.acks)
-    line.command(2, 1, True)
-    line.until(lambda: len(line.heard.acks) == 2)
-    idle = line.board.at.writes
-    while line.board.at.writes == idle:
-        line.board.advance(1)
-    line.board.wave(230, 28)
-    began = line.board.at.ms  # it has just stored a reading and hashes the frame
-    while line.board.at.pins:
-        line.board.advance(1)
-    assert line.board.at.ms - began <= 41
-
-
-@pytest.mark.parametrize(
-    ("volts", "kind"), [(195, EventKind.UNDER_VOLTAGE), (260, EventKind.OVER_VOLTAGE)]
-)
-def test_a_voltage_out_of_its_limits_opens_and_closes_again(
-    line: Line, volts: float, kind: EventKind
-) -> None:
-    _first_readings(line)
-    line.command(1, 3, True)
-    line.until(lambda: line.heard.acks)
-    line.board.wave(volts, 1)
-    began = line.board.at.ms
-    line.until(lambda: line.board.at.pins == 0, 1_000)
-    assert line.board.at.ms - began <= 250
-    line.until(lambda: line.heard.events)
-    assert line.heard.events[0].kind is kind
-    line.board.wave(230, 1)
-    line.run(2_500)
-    assert line.board.at.pins == 0  # the hold time
-    line.until(lambda: line.board.at.pins == 0b1000, 4_000)
-    line.until(lambda: len(line.heard.acks) == 3)
-    assert line.heard.acks[2][:4] == (1, 3, True, AckResult.APPLIED)
-    assert len(line.heard.events) == 1
-
-
-def test_silence_brings_the_fail_safe_state_and_a_word_ends_it(board: Board) -> None:
-    board.provision(fail_safe_s=10, fail_safe_closed=0b0001)
-    line = Line(board)
-    line.run(200)
-    assert line.board.at.pins == 0b0001  # a board that was never told anything
-    _first_readings(line)
-    line.command(1, 0, False)
-    line.command(1 << 40, 1, True)
-    line.until(lambda: line.board.at.pins == 0b0010)
-    line.until(lambda: len(line.heard.acks) == 2)
-    line.result = lambda frame: None
-    line.run(13_000)
-    assert board.at.pins == 0b0001
-    line.result = lambda frame: Result.ACCEPTED
-    line.until(lambda: board.at.pins == 0b0010)
-    line.until(lambda: len(line.heard.acks) == 6)
-    kinds = [ack.result for ack in line.heard.acks]
-    assert kinds[2:4] == [AckResult.FAIL_SAFE] * 2
-    assert [ack.command_id for ack in line.heard.acks[4:]] == [1, 1 << 40]
-
-
-def test_repeating_what_the_gateway_once_said_does_not_pass_for_the_gateway(line: Line) -> None:
-    _first_readings(line)
-    command = line.command(1, 2, True)
-    line.until(lambda: line.board.at.pins == 0b0100)
-    line.until(lambda: line.heard.acks)
-    result = encode_results(NODE, 1, 999, START, [(1, 2, Result.ACCEPTED)], KEY)
-    told = encode_time(NODE, 1, 1, line.now_ms, KEY)
-    line.result = lambda frame: None
-    for _ in range(12):
-        for old in (command, result, told):
-            line.board.write(cobs.encode(old) + b"\0")
-        line.run(1_000)
-    assert line.board.at.pins == 0
-
-
-def test_boards_that_close_on_low_are_served(board: Board) -> None:
-    board.provision(active_low=1)
-    line = Line(board)
-    line.run(200)
-    assert board.at.pins == 0b1111
-    line.command(1, 2, True)
-    line.until(lambda: board.at.pins == 0b1011)
-
-
-# ---- the local price ---------------------------------------------------------------------------
-
-
-def test_the_lamp_shows_that_power_is_dear(board: Board) -> None:
-    board.wave(230, 20)  # 4.6 kW of demand: less than the formula's neutral 5 kW
-    board.provision(limit_ma=0)
-    line = Line(board)
-    _first_readings(line, 3)
-    assert not _lamp(board)
-    line.price(Price(3_000_000, 2_000_000, line.now_ms // 1000 + 60))
-    line.run(500)
-    # 3.00 + 0.15 (4.6 - 5) + 0.05 is 2.99: below the lowest price 3.00, and not above the base.
-    assert not _lamp(board)
-    board.wave(250, 20.5)  # 5.1 kW
-    line.run(3_000)
-    assert _lamp(board)
-
-
-def _lamp(board: Board) -> bool:
-    return bool(int(board.tell(f"peek {PORTB}")) & 1 << 5)
-
-
 # ---- restarts ----------------------------------------------------------------------------------
 
 
 def test_registers_relays_and_boot_survive_a_loss_of_power(board: Board) -> None:
     board.provision(ua_per_count=73_982 * WH, limit_ma=0)
     line = Line(board)
-    _first_readings(line, 4)
+    line.first_readings(4)
     line.command(9, 1, True)
     line.until(lambda: line.heard.acks)
     told = line.last.imported_wh
@@ -449,14 +252,14 @@ def test_the_reset_button_costs_no_energy(board: Board) -> None:
     line.run(12_000)
     board.tell("reset")
     board.wave(230, 0)
-    _first_readings(line, 2)
+    line.first_readings(2)
     # Nothing was stored since the first reading: the energy was still in the board's memory.
     assert line.last.imported_wh > 190
     assert line.heard.readings[-1][0].boot == 2
 
 
 def test_a_board_that_hangs_is_restarted_by_its_watchdog(line: Line) -> None:
-    _first_readings(line)
+    line.first_readings()
     line.board.tell(f"poke {TIMSK1} 0")  # sampling stops
     line.until(lambda: len(line.heard.hellos) == 2)
     frame, hello = line.heard.hellos[1]
@@ -467,7 +270,7 @@ def test_a_board_that_hangs_is_restarted_by_its_watchdog(line: Line) -> None:
 def test_power_that_fails_in_any_write_loses_nothing_that_was_told(board: Board) -> None:
     board.provision(ua_per_count=73_982 * WH, limit_ma=0)
     line = Line(board)
-    _first_readings(line)
+    line.first_readings()
     line.command(1 << 40, 1, True)
     line.until(lambda: line.heard.acks)
     boots = 1
@@ -506,59 +309,6 @@ def test_energy_is_stored_when_the_mains_fails(board: Board) -> None:
     assert line.last.imported_wh > 150
 
 
-# ---- provisioning ------------------------------------------------------------------------------
-
-
-def test_a_board_without_a_key_sends_nothing_and_leaves_its_relays_alone(board: Board) -> None:
-    line = Line(board)
-    line.run(5_000)
-    assert not line.heard.orders
-    assert board.ask("save")[-1].startswith("error: set node and key")
-    assert board.ask("key 1234")[-1].startswith("error: a key is 64")
-    assert board.ask("set node 0")[-1].startswith("error: from 1")
-    assert board.ask("set colour 5")[-1].startswith("error: no such setting")
-    assert board.ask("dance")[-1].startswith("error: set, key")
-    assert board.ask("set phase_us -250")[-1] == "ok"
-    shown = dict(text.split(" ") for text in board.ask("show")[:-1])
-    assert shown["phase_us"] == "-250"
-    assert shown["key"] == "none"
-
-
-def test_every_setting_is_documented(board: Board) -> None:
-    board.advance(100)
-    page = (ROOT / "docs" / "hardware.md").read_text()
-    for row in board.ask("show")[:-1]:
-        name, _, default = row.partition(" ")
-        if name not in ("node", "key", "ohmstead"):
-            told = [text for text in page.splitlines() if text[:1] == "|" and f"`{name}`" in text]
-            assert any(default in text for text in told), row
-
-
-def test_the_key_cannot_be_read_back_and_only_the_jumper_opens_the_console(line: Line) -> None:
-    _first_readings(line, 1)
-    line.board.write(b"show\n")
-    line.run(500)
-    assert not line.noise
-    line.board.tell("jumper 1")
-    line.board.tell("reset")
-    line.board.advance(100)
-    shown = line.board.ask("show")
-    assert f"key {hashlib.sha256(KEY).hexdigest()[:8]}" in shown
-    assert f"node {NODE}" in shown
-    assert KEY.hex() not in "\n".join(shown)
-
-
-def test_calibration_against_a_reference(board: Board) -> None:
-    board.advance(2_500)
-    assert board.ask("cal volts 2415")[-1] == "ok"  # 5 % more than the board thinks
-    assert board.ask("cal amps 4750")[-1] == "ok"
-    assert board.ask("cal watts 5")[-1].startswith("error: cal volts")
-    board.advance(2_500)
-    measured = dict(text.split(" ") for text in board.ask("measure")[:-1])
-    assert int(measured["voltage_dv"]) == pytest.approx(2415, abs=3)
-    assert int(measured["current_ma"]) == pytest.approx(4750, abs=20)
-
-
 # ---- room --------------------------------------------------------------------------------------
 
 
@@ -572,7 +322,7 @@ def test_there_is_room_left_on_the_chip(line: Line) -> None:
     assert section[".text"] + section[".data"] <= 30_000
     static = section[".data"] + section[".bss"] + section.get(".noinit", 0)
     assert static <= 1_600
-    _first_readings(line)
+    line.first_readings()
     for pin in range(4):
         line.command((pin << 40) + 1, pin, True)
     line.board.wave(230, 20)

@@ -15,7 +15,7 @@ from devices.simulator.battery import (
 )
 from devices.simulator.plan import Plan, load_plan
 from devices.simulator.profiles import load_profiles
-from devices.simulator.world import World
+from devices.simulator.world import World, banks_of
 
 PLAN = load_plan()
 PROFILES = load_profiles()
@@ -38,42 +38,42 @@ steps = st.lists(
 def test_energy_is_conserved_to_the_watt_millisecond(
     at_slot: int, soc_bp: int, steps: list[tuple[int, dict[int, bool], dict[int, int], bool]]
 ) -> None:
-    bank = Bank.of_energy(PLAN.battery.capacity_wh, soc_bp)
-    world = World(PLAN, PROFILES, bank, at_slot * 900_000)
+    world = World(PLAN, PROFILES, banks_of(PLAN, soc_bp), at_slot * 900_000)
     for dt_ms, contacts, loads, grid_present in steps:
         world.closed |= contacts
         world.forced_w |= loads
         world.grid_present = grid_present
-        bank_w, charge = PLAN.battery.node, world.bank.charge_ma_ms
+        charges = {node: bank.charge_ma_ms for node, bank in world.banks.items()}
         world.step(dt_ms)
-        moved = charge - world.bank.charge_ma_ms
-        assert moved == world.bank.current_ma * dt_ms  # nothing lost at either end
-        assert world.flows[bank_w].discharged * world.flows[bank_w].charged == 0
+        for node, bank in world.banks.items():
+            moved = charges[node] - bank.charge_ma_ms
+            assert moved == bank.current_ma * dt_ms  # nothing lost at either end
+            assert world.flows[node].discharged * world.flows[node].charged == 0
         if not grid_present:
             assert world.flows[PLAN.grid.node].lanes() == (0,) * 6
     generated, consumed, exported, imported, charged, discharged = range(6)
     total = world.energy_wms
-    grid, battery = total[PLAN.grid.node], total[PLAN.battery.node]
-    inner = [
-        lanes for node, lanes in total.items() if node not in (PLAN.grid.node, PLAN.battery.node)
-    ]
-    supply = sum(lanes[generated] for lanes in inner) + grid[imported] + battery[discharged]
-    use = sum(lanes[consumed] for lanes in inner) + grid[exported] + battery[charged]
+    grid, batteries = total[PLAN.grid.node], [total[node] for node in world.banks]
+    inner = [lanes for node, lanes in total.items() if node not in (PLAN.grid.node, *world.banks)]
+    supply = sum(lanes[generated] for lanes in inner) + grid[imported]
+    supply += sum(lanes[discharged] for lanes in batteries)
+    use = sum(lanes[consumed] for lanes in inner) + grid[exported]
+    use += sum(lanes[charged] for lanes in batteries)
     assert supply == use
     for lanes in inner:
         assert lanes[generated] - lanes[consumed] == lanes[exported] - lanes[imported]
 
 
 def test_registers_of_all_meters_balance_to_the_watt_hour() -> None:
-    """Each register loses less than 1 Wh to the next, so 17 meters are off by less than 17."""
+    """Each register loses less than 1 Wh to the next, so n meters are off by less than n."""
     world = World.at_start(PLAN, PROFILES)
     for _ in range(7 * 24 * 60):
         world.step(60_000)
     wh = {node: [lane // 3_600_000 for lane in lanes] for node, lanes in world.energy_wms.items()}
     inner = [wh[n.id] for n in PLAN.nodes if n.kind in ("consumer", "prosumer", "der")]
-    grid, bank = wh[PLAN.grid.node], wh[PLAN.battery.node]
-    supply = sum(lanes[2] for lanes in inner) + grid[3] + bank[5]
-    use = sum(lanes[3] for lanes in inner) + grid[2] + bank[4]
+    grid, banks = wh[PLAN.grid.node], [wh[node] for node in world.banks]
+    supply = sum(lanes[2] for lanes in inner) + grid[3] + sum(bank[5] for bank in banks)
+    use = sum(lanes[3] for lanes in inner) + grid[2] + sum(bank[4] for bank in banks)
     assert supply > 1_000_000
     assert abs(supply - use) <= len(PLAN.nodes)
 
@@ -94,7 +94,7 @@ def test_without_the_main_grid_a_load_beyond_the_bank_darkens_everything() -> No
 
 def test_an_isolated_full_bank_curtails_the_sun() -> None:
     noon = PROFILES.offset_ms("19.04.2016 12:00")
-    world = World(PLAN, PROFILES, Bank.of_energy(60_000, 10_000), noon)
+    world = World(PLAN, PROFILES, banks_of(PLAN, 10_000), noon)
     before = sum(flow.generated for flow in world.flows.values())
     world.grid_present = False
     world.step(60_000)
@@ -137,9 +137,8 @@ def test_every_day_of_the_year_falls_below_three_quarters_and_comes_back() -> No
 
 
 def test_a_suspended_roof_goes_on_exporting() -> None:
-    world = World(
-        PLAN, PROFILES, Bank.of_energy(60_000, 5_000), PROFILES.offset_ms("19.04.2016 12:00")
-    )
+    noon = PROFILES.offset_ms("19.04.2016 12:00")
+    world = World(PLAN, PROFILES, banks_of(PLAN, 5_000), noon)
     world.closed[7] = False
     world.step(60_000)
     flow = world.flows[7]

@@ -20,6 +20,14 @@ import pytest
 
 from backend.ingest import cobs
 from backend.ingest.frame import (
+    decode,
+    encode_command,
+    encode_price,
+    encode_results,
+    encode_time,
+    verify,
+)
+from backend.ingest.frame_values import (
     Ack,
     Command,
     Delta,
@@ -30,16 +38,10 @@ from backend.ingest.frame import (
     Hello,
     Reading,
     Result,
-    decode,
-    encode_command,
-    encode_price,
-    encode_results,
-    encode_time,
-    verify,
 )
+from devices.simulator.uno.build import BUILD, missing
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / ".cache" / "uno"
 SIMULATED = Path(__file__).with_name("simavr")
 NODE = 12
 KEY = bytes([0x5A]) * 32
@@ -54,19 +56,7 @@ UA_PER_COUNT = 73_982
 # ---- building ----------------------------------------------------------------------------------
 
 
-def _missing() -> list[str]:
-    found = {
-        "gcc-avr": shutil.which("avr-g++") is not None,
-        "avr-libc": Path("/usr/lib/avr/include/avr/io.h").exists(),
-        "libsimavr-dev": Path("/usr/include/simavr/sim_avr.h").exists(),
-        "libelf-dev": Path("/usr/include/libelf.h").exists(),
-        "make": shutil.which("make") is not None,
-        "gcc": shutil.which("cc") is not None,
-    }
-    return [package for package, there in found.items() if not there]
-
-
-MISSING = _missing()
+MISSING = missing()
 needs_simulator = pytest.mark.skipif(
     bool(MISSING), reason=f"needs the Debian packages {' '.join(MISSING)}: apt-get install them"
 )
@@ -282,6 +272,10 @@ class Line:
         self.run(within_ms, condition)
         assert condition()
 
+    def first_readings(self, count: int = 2) -> None:
+        """Until the board has told so many."""
+        self.until(lambda: len(self.heard.readings) >= count)
+
     def _listen(self) -> None:
         *packets, self._partial = (self._partial + self.board.read()).split(b"\0")
         for packet in filter(None, packets):
@@ -382,3 +376,21 @@ class OnBoard:
             self.board.advance(2)
             heard += self.board.read()
         return heard[2:]
+
+
+# ---- fixtures: `pytest_plugins = ["uno_board"]` ------------------------------------------------
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[Board]:
+    made = Board(tmp_path)
+    made.wave(230, 5)
+    made.temperature(750)
+    yield made
+    made.power_off()
+
+
+@pytest.fixture
+def line(board: Board) -> Line:
+    board.provision(hold_s=3, fail_safe_s=10)
+    return Line(board)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,9 +11,14 @@ import pytest
 from field_gateway import Gateway
 
 from devices.esp32 import chips, cobs, frame, settings
-from devices.simulator.boards import Board, WasmBoard, missing
-from devices.simulator.ether import ESP_NOW, Ether
+from devices.esp32.link import mac_of
+from devices.esp32.lora_link import application_key, device_eui
+from devices.simulator.boards import MODEM_UART, Board, WasmBoard, missing
+from devices.simulator.ether import ESP_NOW, LORAWAN, POWER_LINE, Ether
+from devices.simulator.lora_module import LoraModule
+from devices.simulator.lora_network import LoraNetwork
 from devices.simulator.metering_chips import Bus, Shown
+from devices.simulator.plc_modem import PlcModem
 from devices.simulator.virtual_board import VirtualBoard
 from devices.simulator.virtual_time import VirtualTime
 
@@ -22,6 +26,7 @@ needs_boards = pytest.mark.skipif(missing() is not None, reason=f"needs {missing
 SECRET = "a5" * 16
 HUB = 100
 HOUR_MS = 3_600_000
+START_S = 1_790_000_000
 FAST = {"reading_s": 1, "slot_s": 0, "status_s": 5}
 
 
@@ -36,14 +41,21 @@ class Bench:
         shown: what the metering chips show, by node and number.
         said: what came over a board's cable.
         lose: asked for each packet on the hub's cable, both ways: is it lost?
+        line, lora: the power line and LoRaWAN's air, for boards with such a modem.
+        network: LoRaWAN's far end, which leads to the gateway as the hub's cable does.
     """
 
     def __init__(
-        self, folder: Path, nodes: tuple[int, ...], compiled: bool, seed: int, slot_ms: int
-    ) -> None:
+        self, folder: Path, nodes: tuple[int, ...], compiled: bool, seed: int, slot_ms: int,
+        hub: dict[str, int], cipher: Callable[[bytes], object],
+    ) -> None:  # fmt: skip
         self.time = VirtualTime()
         self.ether = Ether(self.time, ESP_NOW, seed)
-        self.gateway = Gateway({node: key_of(node) for node in (*nodes, HUB)})
+        self.line = Ether(self.time, POWER_LINE, seed)
+        self.lora = Ether(self.time, LORAWAN, seed)
+        self.network = LoraNetwork(self.lora, (0, 0), lambda data: self._take(data, self._by_lora))
+        keys = {node: key_of(node) for node in (*nodes, HUB)}
+        self.gateway = Gateway(keys, lambda: START_S + self.time.now_us / 1_000_000)
         self.shown: dict[tuple[int, int], Shown] = {}
         self.said: dict[int, bytes] = {}
         self.boards: dict[int, Board] = {}
@@ -51,7 +63,10 @@ class Bench:
         self.compiled = compiled
         self._folder = folder
         self._partial = b""
-        self.hub = self.board(HUB, (0, 0), chip=0, role=settings.GATEWAY, slot_ms=slot_ms)
+        self._seed = seed
+        self.cipher = cipher
+        self._down: dict[int, Callable[[bytes], object]] = {}
+        self.hub = self.board(HUB, (0, 0), chip=0, role=settings.GATEWAY, slot_ms=slot_ms, **hub)
         self.hub.on_usb = self._from_hub
 
     # ---- boards ----------------------------------------------------------------------------------
@@ -69,14 +84,26 @@ class Bench:
             stored = {"config": json.dumps({**settings.defaults(), **whole}).encode().hex()}
             board.storage.write_text(json.dumps(stored))
         else:
-            board = VirtualBoard(self.ether, place, whole, bus)
+            draws = f"{self._seed} {node_id}"
+            board = VirtualBoard(self.ether, place, whole, bus, self.cipher, draws)
         self.boards[node_id] = board
+        self._attach(node_id, board, whole.get("modem", 0))
         board.power_on()
         return board
 
+    def _attach(self, node_id: int, board: Board, modem: int) -> None:
+        address = mac_of(node_id)
+        if modem == settings.POWER_LINE:
+            board.attach(MODEM_UART, PlcModem(self.line, address, board.place))
+        elif modem == settings.LORAWAN:
+            board.attach(MODEM_UART, LoraModule(self.lora, address, board.place, node_id))
+            key = application_key(bytes.fromhex(SECRET), node_id)
+            self.network.know(node_id, device_eui(node_id), key, address)
+
     def blank(self, node_id: int, place: tuple[float, float], bus: Bus | None = None) -> WasmBoard:
         """One that was not provisioned, without power."""
-        board = WasmBoard(self.ether, place, self._folder / f"{node_id}.nvs", bus)
+        storage = self._folder / f"{node_id}.nvs"
+        board = WasmBoard(self.ether, place, storage, bus, seed=f"{self._seed} {node_id}")
         self.boards[node_id] = board
         self.said[node_id] = b""
 
@@ -114,27 +141,34 @@ class Bench:
         *packets, self._partial = (self._partial + data).split(b"\0")
         for packet in filter(None, packets):
             if not self.lose():
-                self._take(cobs.decode(packet))
+                self._take(cobs.decode(packet), self._to_hub)
 
-    def _take(self, raw: bytes) -> None:
+    def _by_lora(self, made: bytes) -> None:
+        self.network.send(made)
+
+    def _take(self, raw: bytes, down: Callable[[bytes], object]) -> None:
+        """What goes down takes the line on which the node was heard last, as the service does."""
         node, boot, sequence, result = self.gateway._take(raw)
         self.gateway.seen[result] += 1
         if node in self.gateway.nodes and result in frame.RESULT_NAMES[:8]:
+            assert node is not None
             assert boot is not None
+            self._down[node] = down
             assert sequence is not None
             entry = (boot, sequence, frame.RESULT_NAMES.index(result))
             self.send(node, frame.RESULTS, frame.put_results([entry]))
             if raw[14:18] == bytes(4):
                 self.gateway._set_clock(node, self.gateway.nodes[node])
                 for made in self.gateway._taken(node):
-                    self._to_hub(bytes.fromhex(made))
+                    down(bytes.fromhex(made))
 
     def send(self, node_id: int, kind: int, payload: bytes) -> None:
-        """A downlink frame into the hub's cable."""
+        """A downlink frame."""
         sender = self.gateway.nodes[node_id]
         sender.downlink += 1
-        now_s = int(time.time())
-        self._to_hub(frame.encode(kind, node_id, 1, sender.downlink, now_s, payload, sender.key))
+        now_s = int(self.gateway.clock())
+        made = frame.encode(kind, node_id, 1, sender.downlink, now_s, payload, sender.key)
+        self._down.get(node_id, self._to_hub)(made)
 
     def command(
         self, node_id: int, command_id: int, pin: int, closed: int, cutoff_wh: int = 0
@@ -159,10 +193,14 @@ class Bench:
 
 @contextmanager
 def bench(
-    folder: Path, *nodes: int, compiled: bool = True, seed: int = 1, slot_ms: int = 8
-) -> Iterator[Bench]:
-    """A bench with its hub started; all power is off afterwards."""
-    made = Bench(folder, nodes, compiled, seed, slot_ms)
+    folder: Path, *nodes: int, compiled: bool = True, seed: int = 1, slot_ms: int = 8,
+    cipher: Callable[[bytes], object] = lambda secret: None, **hub: int,
+) -> Iterator[Bench]:  # fmt: skip
+    """A bench with its hub started, with further settings for it; all power is off afterwards.
+
+    `cipher`: of boards on Python; compiled ones encrypt by themselves.
+    """
+    made = Bench(folder, nodes, compiled, seed, slot_ms, hub, cipher)
     try:
         yield made
     finally:

@@ -17,7 +17,7 @@ KEYS = {"house": bytes([0x11]) * 32, "board": bytes([0x22]) * 32}
 TYPES = {
     "MESH": 0, "KEYFRAME": 1, "DELTA": 2, "ACK": 3, "HELLO": 4, "POLL": 5, "FRAGMENT": 6,
     "EVENT": 7, "COMMAND": 8, "TIME": 9, "PRICE": 10, "FRAGMENT_DOWN": 11, "RESULTS": 12,
-    "MESH_DOWN": 13,
+    "MESH_DOWN": 13, "KEY": 14,
 }  # fmt: skip
 READING_WIDTHS = {
     "generated_wh": 5, "consumed_wh": 5, "exported_wh": 5, "imported_wh": 5, "charged_wh": 5,
@@ -139,6 +139,11 @@ def mesh(kind: int, content: bytes) -> tuple[dict[str, Any], bytes]:
     return {"kind": kind, "content": content.hex()}, integer(kind, 1) + content
 
 
+def next_key(method: int, epoch: int, content: bytes) -> tuple[dict[str, Any], bytes]:
+    head = {"method": method, "epoch": epoch, "content": content.hex()}
+    return head, integer(method, 1) + integer(epoch, 4) + content
+
+
 def results(*entries: tuple[int, int, int]) -> tuple[dict[str, Any], bytes]:
     payload = b"".join(integer(b, 4) + integer(s, 4) + integer(r, 1) for b, s, r in entries)
     return {"entries": [list(entry) for entry in entries]}, payload
@@ -191,6 +196,8 @@ def valid() -> list[dict[str, Any]]:
         ("mesh, a byte", "MESH", mesh(1, b"\x00"), {}),
         ("mesh, longest", "MESH", mesh(255, bytes(range(215))), {}),
         ("mesh downward", "MESH_DOWN", mesh(1, b"\x01\x02"), {}),
+        ("key, wrapped", "KEY", next_key(1, 1_790_000_000, bytes(range(32))), {}),
+        ("key, agreed on", "KEY", next_key(2, U32, bytes(range(64))), {}),
         ("results, one of each", "RESULTS", results(*((3, 16 + i, i) for i in range(17))), {}),
         ("results, fullest frame", "RESULTS", results(*((U32, U32 - i, 7) for i in range(24))), {}),
     ]  # fmt: skip
@@ -253,6 +260,10 @@ def malformed_payloads() -> list[tuple[str, str, bytes]]:
         ("price with a byte left over", "PRICE", price(1, 1, 1)[1] + b"\0"),
         ("mesh, kind 0", "MESH", b"\x00\x01"),
         ("mesh downward, kind 0", "MESH_DOWN", b"\x00\x01"),
+        ("key, method 0", "KEY", next_key(0, 1, bytes(32))[1]),
+        ("key, method 3", "KEY", next_key(3, 1, bytes(32))[1]),
+        ("key, epoch 0", "KEY", next_key(1, 0, bytes(32))[1]),
+        ("key, wrapped with a byte left over", "KEY", next_key(1, 1, bytes(33))[1]),
         ("results, result 17", "RESULTS", results((1, 1, 17))[1]),
         ("results, sequence 0", "RESULTS", results((1, 0, 0))[1]),
     ]
@@ -268,6 +279,7 @@ def short_payloads() -> list[tuple[str, str, bytes]]:
         "FRAGMENT_DOWN": fragment(1, 0, 2, b"\x01")[1], "RESULTS": results((1, 1, 0))[1],
     }  # fmt: skip
     whole |= {"MESH": mesh(1, b"\x01")[1], "MESH_DOWN": mesh(1, b"\x01")[1]}
+    whole |= {"KEY": next_key(1, 1, bytes(32))[1]}
     cut = [(f"{kind.lower()}, last byte missing", kind, body[:-1]) for kind, body in whole.items()]
     empty = [(f"{kind.lower()}, no payload", kind, b"") for kind in whole]
     return [
@@ -294,7 +306,7 @@ def invalid() -> list[dict[str, Any]]:
         *((f"type {n:#x} upward", False, "bad_type", frame(n, b"\0" * 48))
           for n in range(8, 16)),
         *((f"type {n:#x} downward", True, "bad_type", frame(n, b"\0" * 48))
-          for n in (*range(8), 14, 15)),
+          for n in (*range(8), 15)),
         *((name, TYPES[kind] >= 8, "malformed", frame(TYPES[kind], payload))
           for name, kind, payload in malformed_payloads()),
         *((name, TYPES[kind] >= 8, "truncated", frame(TYPES[kind], payload))

@@ -54,9 +54,11 @@ class Garage:
         """
         for car in self.cars:
             visit = car.visit
-            if car.charger is not None and not visit.arrives_ms <= at_ms < visit.leaves_ms:
+            # One that was sent for stays when somebody sets the clock back.
+            came = visit.arrives_ms <= at_ms or car.plan.user is None
+            if car.charger is not None and not (came and at_ms < visit.leaves_ms):
                 self.leave(car, at_ms, now_ms)
-            elif car.charger is None:
+            elif car.charger is None and car.plan.user is not None:
                 away_too_long = at_ms >= visit.leaves_ms or visit.arrives_ms - at_ms > _FAR_MS
                 if away_too_long:
                     car.visit = self._next(car.plan, at_ms)
@@ -99,6 +101,8 @@ class Garage:
         return Car(plan, battery, Visit(at_ms, leaves_ms, 0))
 
     def _next(self, plan: CarPlan, at_ms: int) -> Visit:
+        if plan.user is None:
+            return Visit(at_ms, at_ms, 0)
         times = self._profiles.times
         date = times[at_ms // SLOT_MS % len(times)].split(" ")[0]
         weekday = datetime.strptime(date, "%d.%m.%Y").weekday()  # noqa: DTZ007 - a date alone

@@ -1,13 +1,14 @@
 // One simulated ESP32: MicroPython for WebAssembly with the board's firmware, and what is soldered around it.
 //
-//   node board.mjs --host PORT --name NAME --image FOLDER --nvs FILE --cause N
+//   node board.mjs --host PORT --name NAME --image FOLDER --nvs FILE --cause N [--seed TEXT]
 //
+// With a seed its random bytes are the same at each run.
 // It keeps its non-volatile storage itself; pins, converter, metering bus, cable, air and time are the host's, over a
 // TCP connection on loopback with one JSON object a line: {"step": ms, ...what happened} is answered by what the
-// firmware did, and at last by {"wait": ms}. One interpreter a process, so a reset ends the process; the host starts
+// firmware did, and at last by {"wait": ms}; {"heap": 1} by what its heap holds. One interpreter a process, so a reset ends the process; the host starts
 // it again.
 
-import { createCipheriv } from "node:crypto";
+import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import { closeSync, fdatasyncSync, openSync, readFileSync, readdirSync, renameSync, statSync, writeSync } from "node:fs";
 import { connect } from "node:net";
 import { join, relative } from "node:path";
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
     image: { type: "string" },
     nvs: { type: "string" },
     cause: { type: "string", default: "1" },
+    seed: { type: "string" },
   },
 });
 
@@ -39,8 +41,9 @@ const storage = loadStorage();
 let ticks = 0;
 let adc = 0;
 let usb = "";
-let uart = "";
+const uarts = new Map();
 let resetting = false;
+let drawn = 0;
 
 // ---- what is soldered to the chip --------------------------------------------------------------
 
@@ -62,6 +65,12 @@ function commit() {
   renameSync(draft, options.nvs);
 }
 
+function random(count) {
+  if (options.seed === undefined) return randomBytes(count);
+  drawn += 1;
+  return createHash("shake256", { outputLength: count }).update(`${options.seed} ${drawn}`).digest();
+}
+
 const tell = (message) => socket.write(`${JSON.stringify(message)}\n`);
 
 const devices = {
@@ -73,8 +82,8 @@ const devices = {
     return "";
   },
   "adc": () => String(adc),
-  "uart.write": (data) => (tell({ uart: data }), ""),
-  "uart.read": () => { const data = uart; uart = ""; return data; },
+  "uart.write": (number, data) => (tell({ uart: data, number: Number(number) }), ""),
+  "uart.read": (number) => { const data = uarts.get(number) ?? ""; uarts.delete(number); return data; },
   "usb.write": (data) => (tell({ usb: data }), ""),
   "usb.read": () => { const data = usb; usb = ""; return data; },
   "air.address": (address) => (tell({ address }), ""),
@@ -89,6 +98,7 @@ const devices = {
     const cipher = createCipheriv("aes-128-ecb", Buffer.from(key, "hex"), null).setAutoPadding(false);
     return cipher.update(blocks, "hex", "hex");
   },
+  "random": (count) => random(Number(count)).toString("hex"),
   "wdt": (timeout) => (tell({ watchdog_ms: Number(timeout) }), ""),
   "feed": () => "",
   "reset": () => ((resetting = true), ""),
@@ -125,7 +135,7 @@ function install(mp) {
   for (const path of files(options.image)) {
     if (!path.endsWith("usb.mpy")) put(`/lib/${relative(options.image, path)}`, readFileSync(path));
   }
-  for (const name of ["machine", "network", "espnow", "esp32", "cryptolib", "time"]) {
+  for (const name of ["machine", "network", "espnow", "esp32", "cryptolib", "os", "time"]) {
     put(`/lib/${name}.py`, readFileSync(join(SHIMS, `${name}.py`)));
   }
   put("/lib/devices/esp32/usb.py", readFileSync(join(SHIMS, "usb.py")));
@@ -134,13 +144,15 @@ function install(mp) {
 const mp = await loadMicroPython({ heapsize: HEAP_BYTES, stdout: (text) => tell({ print: text }), linebuffer: true });
 mp.registerJsModule("_host", { io });
 install(mp);
+// The build brings a `time` of its own, frozen in, which would be the wall clock's: ours are looked for first.
+const FIRST = "import sys\nsys.path.insert(0, '/lib')";
 const BEGIN = "from devices.esp32.app import App\nfrom devices.esp32.board import Board\nstep = App(Board()).step";
 
 function run() {
   let wait = null;
   try {
     if (!app) {
-      mp.runPython(BEGIN);
+      mp.runPython(`${FIRST}\n${BEGIN}`);
       app = mp.globals.get("step");
     }
     wait = app();
@@ -164,14 +176,24 @@ socket.setEncoding("utf8");
 socket.on("data", (text) => {
   const lines = (partial + text).split("\n");
   partial = lines.pop();
-  for (const line of lines) step(JSON.parse(line));
+  for (const line of lines) {
+    const message = JSON.parse(line);
+    if (message.heap) heap();
+    else step(message);
+  }
 });
+
+function heap() {
+  mp.runPython("import gc\ngc.collect()"); // which happens when the call is over
+  mp.runPython("_heap_used = gc.mem_alloc()");
+  tell({ heap: mp.globals.get("_heap_used") });
+}
 
 function step(message) {
   ticks = message.step;
   adc = message.adc;
   usb += message.usb;
-  uart += message.uart;
+  for (const [number, data] of Object.entries(message.uarts)) uarts.set(number, (uarts.get(number) ?? "") + data);
   for (const [pin, level] of Object.entries(message.pins)) pins.set(pin, level);
   for (const packet of message.air) if (air.length < 32) air.push(packet);
   run();

@@ -53,9 +53,9 @@ class UART:
         self._number = number
 
     def write(self, data: bytes) -> int:
-        io("uart.write " + data.hex())
+        io("uart.write %d %s" % (self._number, data.hex()))
         return len(data)
 
     def read(self):
-        data = io("uart.read")
+        data = io("uart.read %d" % self._number)
         return bytes.fromhex(data) if data else None

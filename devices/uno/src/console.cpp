@@ -25,6 +25,7 @@ const Setting kSettings[] PROGMEM = {
     SETTING("ua_per_count", calibration.ua_per_count, 100, kMaxUa),
     SETTING("phase_us", calibration.phase_us, -1000, 1000),
     SETTING("creep_w", calibration.creep_w, 0, 1000),
+    SETTING("energy_times", calibration.energy_times, 1, 1000),
     SETTING("limit_ma", limits.current_ma, 0, 4000000),
     SETTING("low_dv", limits.low_dv, 0, 6000),
     SETTING("high_dv", limits.high_dv, 0, 6000),
@@ -251,6 +252,7 @@ void set_defaults(Config& config) {
   config.calibration.uv_per_count = 785000;  // ZMPT101B trimmed to 4.4 V peak to peak at 250 V
   config.calibration.ua_per_count = 73982;   // ACS712-30A: 66 mV/A
   config.calibration.creep_w = 10;
+  config.calibration.energy_times = 1;
   config.limits.current_ma = 16000;
   config.limits.low_dv = 2070;
   config.limits.high_dv = 2530;

@@ -77,8 +77,9 @@ void Meter::close() {
   int64_t power = power_mw();
   if (power < calibration_.creep_w * 1000LL && power > -calibration_.creep_w * 1000LL) power = 0;
   // A pair is a fifth of a millisecond.
-  if (power > 0) imported_uws_ += static_cast<uint64_t>(power) * sums_.pairs / 5;
-  if (power < 0) exported_uws_ += static_cast<uint64_t>(-power) * sums_.pairs / 5;
+  const uint64_t pairs = static_cast<uint64_t>(sums_.pairs) * calibration_.energy_times;
+  if (power > 0) imported_uws_ += static_cast<uint64_t>(power) * pairs / 5;
+  if (power < 0) exported_uws_ += static_cast<uint64_t>(-power) * pairs / 5;
   if (sums_.pairs >= kTellingPairs) {
     const uint64_t volts = static_cast<uint64_t>(square_root(spread_of_many(sums_.pairs, sums_.vv, sums_.v)));
     const uint64_t amperes = static_cast<uint64_t>(square_root(spread_of_many(sums_.pairs, sums_.ii, sums_.i)));

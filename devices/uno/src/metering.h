@@ -53,6 +53,7 @@ struct Calibration {
   uint32_t ua_per_count;  // microamperes per count
   int16_t phase_us;       // by how much the voltage sensor lags behind the current sensor
   uint16_t creep_w;       // power below this is noise
+  uint16_t energy_times;  // 1, or as many times faster as a demonstration lives than its clock
 };
 
 // Greatest calibration constants for which no product leaves 64 bits.

@@ -29,7 +29,7 @@ struct Config {
   uint32_t base_price, lowest_price, highest_price;  // micro-rupees per kWh
 };
 
-const uint8_t kConfigVersion = 1;
+const uint8_t kConfigVersion = 2;
 
 // Changes with every command and start.
 struct State {

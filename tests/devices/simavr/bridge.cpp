@@ -52,7 +52,7 @@ uint16_t opened(const uint8_t* in, uint16_t size, uint8_t* out) {
 // Calibration and sums -> the meter's result.
 uint16_t metered(const uint8_t* in, uint8_t* out) {
   const Calibration calibration = {get_u32(in), get_u32(in + 4), static_cast<int16_t>(get_be(in + 8, 2)),
-                                   static_cast<uint16_t>(get_be(in + 10, 2))};
+                                   static_cast<uint16_t>(get_be(in + 10, 2)), 1};
   in += 12;
   Sums sums = Sums();
   sums.pairs = static_cast<uint16_t>(get_be(in, 2));

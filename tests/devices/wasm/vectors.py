@@ -7,6 +7,7 @@ from devices.esp32 import ccm, cobs, frame
 KINDS = {
     "MESH": 0, "KEYFRAME": 1, "DELTA": 2, "ACK": 3, "HELLO": 4, "POLL": 5, "FRAGMENT": 6, "EVENT": 7,
     "COMMAND": 8, "TIME": 9, "PRICE": 10, "FRAGMENT_DOWN": 11, "RESULTS": 12, "MESH_DOWN": 13,
+    "KEY": 14,
 }  # fmt: skip
 checked = [0]
 wrong = []

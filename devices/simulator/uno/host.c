@@ -13,10 +13,10 @@
  *   cut N                              power fails in the Nth write of a byte from now, which stays erased
  *   stuck ADDRESS                      the EEPROM's byte there is worn out
  *   poke ADDRESS VALUE                 a byte of the data space
- *   peek ADDRESS
+ *   peek ADDRESS [COUNT]               in hexadecimal, if it is more than one
  *   reset                              the reset button
  *   stack ADDRESS                      bytes above ADDRESS that were never used
- * A test tool: libsimavr is under the GPL, and nothing that is shipped links to it. */
+ * libsimavr is under the GPL: this is built on the machine that runs it, and nothing that is distributed links to it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +39,7 @@
 #define MHZ 16
 #define CYCLES_PER_BYTE (MHZ * 1000000 / 11520) /* 115200 baud, ten bits a byte */
 #define EEPROM_SIZE 1024
+#define MOST_BEHIND_S 10
 #define EEAR 0x41 /* data space addresses */
 #define PORTD 0x2B
 #define DDRD 0x2A
@@ -61,8 +62,10 @@ static void store_eeprom(void) {
   static long stored = -1;
   if (writes == stored) return;
   stored = writes;
-  FILE *file = fopen(eeprom_path, "wb");
-  if (!file || fwrite(eeprom, 1, EEPROM_SIZE, file) != EEPROM_SIZE || fclose(file)) {
+  char draft[4096];
+  snprintf(draft, sizeof draft, "%s.draft", eeprom_path);
+  FILE *file = fopen(draft, "wb");
+  if (!file || fwrite(eeprom, 1, EEPROM_SIZE, file) != EEPROM_SIZE || fclose(file) || rename(draft, eeprom_path)) {
     perror(eeprom_path);
     exit(1);
   }
@@ -119,6 +122,7 @@ static void sent(struct avr_irq_t *irq, uint32_t value, void *param) {
   (void)irq;
   (void)param;
   const uint8_t byte = value;
+  store_eeprom(); /* whoever kills this process must not undo what was told */
   if (write(master, &byte, 1) < 0 && errno != EAGAIN) perror("pty");
 }
 
@@ -182,9 +186,12 @@ static int line_waits(void) {
   return poll(&input, 1, 0) != 0;
 }
 
+/* Time that passed since the last line is made up for, unless it is more than MOST_BEHIND_S. */
 static void pace(void) {
-  struct timespec next;
-  clock_gettime(CLOCK_MONOTONIC, &next);
+  static struct timespec next;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if ((now.tv_sec - next.tv_sec) * 1000000000L + now.tv_nsec - next.tv_nsec > MOST_BEHIND_S * 1000000000L) next = now;
   while (!line_waits()) {
     run(avr->cycle + MHZ * 5000);
     next.tv_nsec += 5000000;
@@ -244,6 +251,10 @@ static void obey(const char *line) {
     cut_at = writes + n;
   } else if (sscanf(line, "poke %u %u", &address, &value) == 2) {
     avr->data[address] = value;
+  } else if (sscanf(line, "peek %u %u", &address, &value) == 2) {
+    for (unsigned i = 0; i < value; i++) printf("%02x", avr->data[address + i]);
+    puts("");
+    return;
   } else if (sscanf(line, "peek %u", &address) == 1) {
     printf("%u\n", avr->data[address]);
     return;

@@ -1,0 +1,1 @@
+"""A simulated Arduino Uno that runs the compiled firmware, in simavr."""
