@@ -26,6 +26,7 @@ from backend.api.blynk_cloud import BlynkCloud
 from backend.api.blynk_switch import AuthoritySwitcher
 from backend.api.certificate_routes import certificate_blueprint
 from backend.api.charging_routes import charging_blueprint
+from backend.api.demo_routes import demo_blueprint
 from backend.api.errors import invalid_request, register_errors
 from backend.api.home_assistant import HomeAssistant
 from backend.api.household_routes import household_blueprint
@@ -50,8 +51,9 @@ from backend.api.witness_routes import witness_blueprint
 from backend.chain.accounts import load_account, refuse_development_keys
 from backend.chain.context import ChainContext
 from backend.config import Settings
-from backend.ingest import rebase
+from backend.ingest import rebase, rotation
 from backend.ingest.downlink import Downlink
+from backend.ingest.key_epochs import KeyEpochs
 from backend.ingest.keyring import Keyring
 from backend.ingest.mqtt_connection import Broker
 from backend.ingest.mqtt_gateway import MqttGateway
@@ -61,6 +63,7 @@ from backend.ingest.serial_gateway import SerialGateway
 from backend.ingest.verify import Limits
 from backend.oracle.mesh import MeshBook
 from backend.oracle.service import OracleService
+from backend.request_json import RequestJson
 from backend.telemetry import access, readings
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.store import Store, open_store
@@ -112,7 +115,8 @@ def create_app(
     """
     _set_up_log(settings)
     store = open_store(settings.store_url)
-    keyring = Keyring(settings.keys_dir / "nodes.json")
+    ring_file = settings.keys_dir / "nodes.json"
+    keyring = Keyring(ring_file, keep_used=rotation.note_used)
     serves = oracle or OracleService(settings, store, chain)
     deployment = chain.deployment
     limits = Limits(
@@ -143,6 +147,8 @@ def create_app(
     running = _Running(store, services)
     running.parts += [pipeline, SerialGateway(settings.serial_ports, pipeline, downlink)]
     running.closers.append(downlink.close)
+    hours, frames = settings.key_epoch_hours, settings.key_epoch_frames
+    running.parts.append(KeyEpochs(store, ring_file, hours, frames, clock))
     switcher = _blynk_switcher(services)
     if switcher is not None:
         running.parts.append(switcher)
@@ -204,6 +210,7 @@ def _wsgi(
         validation_error_callback=invalid_request,
         static_folder=None,
     )
+    app.json = RequestJson(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if settings.trusted_proxies:
         n = settings.trusted_proxies
@@ -223,6 +230,8 @@ def _wsgi(
     app.register_api(charging_blueprint(services))
     app.register_api(v2g_blueprint(services))
     app.register_api(mesh_blueprint(services))
+    if services.is_demo and settings.demo_control_url is not None:
+        app.register_api(demo_blueprint(services))
     tokens = BlynkTokens(settings.keys_dir / "blynk.json", _configured_token(settings))
     app.register_blueprint(blynk_blueprint(services, tokens, switcher))
     app.add_url_rule("/api/openapi.json", "openapi", lambda: app.api_doc)

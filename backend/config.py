@@ -58,6 +58,12 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _loopback_url(value: str) -> str:
+    if urlsplit(_http_url(value)).hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("must be on this machine, as http://127.0.0.1:5055")
+    return value.rstrip("/")
+
+
 def _origin(value: str) -> str:
     parts = urlsplit(_http_url(value))
     if parts.path or parts.query or parts.fragment:
@@ -226,6 +232,16 @@ class Settings(BaseModel):
     )
     """Nodes of the mesh on battery, and how many messages' worth of energy each regains in an hour
     at most, as `7=60,9=30`; the energy that others state is not judged."""
+
+    key_epoch_hours: int = Field(24, ge=0, le=24 * 365)
+    """How long a key counts that a node's secure element agreed on; 0: none is changed by itself
+    (docs/operations.md)."""
+    key_epoch_frames: int = Field(100_000, ge=100)
+    """How many frames of its node such a key serves at most."""
+
+    demo_control_url: Annotated[str, AfterValidator(_loopback_url)] | None = None
+    """Control port of the simulated neighbourhood, whose links the page may then cut; counts on
+    chain 31337 only, and `make run` sets it."""
 
     session_hours: int = Field(12, ge=1, le=24 * 30)
     """How long a wallet's sign-in holds."""

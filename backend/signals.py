@@ -31,5 +31,8 @@ command_issued = _signals.signal("command-issued")
 command_acknowledged = _signals.signal("command-acknowledged")
 """command_id: int, closed: bool — the board's ACK is stored."""
 
+field_told = _signals.signal("field-told")
+"""node_id: int — a node told of itself or its radio (HELLO, MESH); 0: the simulated air changed."""
+
 node_seen = _signals.signal("node-seen")
 """node_id: int — a verified frame of any type arrived."""

@@ -17,7 +17,8 @@ from backend.api.sign_in import RateLimit
 from backend.chain.context import ChainContext
 from backend.chain.contracts import ContractError
 from backend.chain.sender import Sender, SenderPolicy
-from backend.chain.types import Override, Role
+from backend.chain.types import Role
+from backend.resilience.shedding import Override
 from backend.telemetry import outbox
 from backend.telemetry.store import Store
 

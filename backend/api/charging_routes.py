@@ -19,8 +19,9 @@ from backend.api.answer import answer, described, signed_in
 from backend.api.charging_reader import ChargingReader
 from backend.api.errors import ApiError
 from backend.api.services import Services
+from backend.api.v2g_routes import owner_of_car
 from backend.api.wallet_signature import is_signed
-from backend.charging.desk import PRESENTED_MS
+from backend.charging.desk import PRESENTED_MS, adopt
 from backend.charging.linking import HOLDS_S, TOKEN, Link
 from backend.telemetry import charging, charging_orders
 from backend.telemetry.charging import IdToken
@@ -137,25 +138,28 @@ def _token_routes(api: APIBlueprint, services: Services) -> None:
 
     @api.get(
         "/charging/tokens/text",
-        responses=described(schemas.LinkText, 400, 401),
+        responses=described(schemas.LinkText, 400, 401, 403, 404),
         security=signed_in(),
     )
     def link_text(query: LinkQuery) -> Response:
         """The text that links a token to the account when it is signed."""
         now = int(services.clock())
         link = _link(services, query, services.access.account(), now)
+        _check_car(services, link)
         return answer(schemas.LinkText(text=link.text, issued_at=now))
 
     @api.post(
         "/charging/tokens",
-        responses=described(schemas.Tokens, 400, 401, 403, 409),
+        responses=described(schemas.Tokens, 400, 401, 403, 404, 409),
         security=signed_in(),
     )
     def link_token(body: LinkBody) -> Response:
-        """Links a token that was held to a charge point in the last ten minutes, or one's own."""
+        """Links a token that was held to a charge point in the last ten minutes, or one's own; what
+        it has begun where anybody may charge is then one's own too."""
         account = services.access.account()
         link = _link(services, body, account, body.issued_at)
         _check_signed(services, link, bytes.fromhex(body.signature[2:]))
+        _check_car(services, link)
         evidence = {"text": link.text, "signature": body.signature}
         made = IdToken(
             link.id_token, account, body.ev_id or None, body.label, False, None,
@@ -173,6 +177,7 @@ def _token_routes(api: APIBlueprint, services: Services) -> None:
                 message = f"an account answers for {_MOST_TOKENS} tokens at most: unlink one"
                 raise ApiError(409, "too_many_tokens", message, "id_token")
             charging.put_token(connection, made)
+            adopt(connection, made.id_token)
             return answer(charging_reader.tokens(charging.tokens_of(connection, account)))
 
     @api.delete(
@@ -290,6 +295,16 @@ def _check_signed(services: Services, link: Link, signature: bytes) -> None:
     if not is_signed(services.chain, link.account, link.text, signature):
         message = f"the signature is not of this text by {link.account}"
         raise ApiError(403, "bad_signature", message, "signature")
+
+
+def _check_car(services: Services, link: Link) -> None:
+    """A card speaks for a car of its account: with another's it could begin what that owner has
+    signed, with any car at the plug."""
+    if link.ev_id == 0:
+        return
+    owner = owner_of_car(services.chain, link.ev_id, "ev_id")
+    if owner.lower() != link.account.lower():
+        raise ApiError(403, "not_your_car", f"car {link.ev_id} is another wallet's", "ev_id")
 
 
 def _check_free(services: Services, known: IdToken | None, account: str, link: Link) -> None:

@@ -22,7 +22,14 @@ from backend.api.blynk import BlynkError, Switcher
 from backend.api.schemas import Relay
 from backend.api.services import VERSION, Services
 from backend.chain.rpc import NodeUnreachableError, RpcError
-from backend.ingest.mqtt_connection import OFFLINE, ONLINE, Broker, Connection
+from backend.ingest.mqtt_connection import (
+    OFFLINE,
+    ONLINE,
+    Broker,
+    Connection,
+    number_in,
+    topic_of,
+)
 from backend.telemetry import nodes, readings
 from backend.telemetry.readings import StoredReading
 
@@ -63,6 +70,16 @@ def meter_state(reading: StoredReading) -> dict[str, float | int]:
             "discharged_wh": reading.discharged_wh,
         }
     return shown
+
+
+def read_order(message: MQTTMessage) -> tuple[int, bool] | None:
+    """Switch and whether it is to close, from `.../relay/<switch>/set`; None if that is no order.
+
+    What the broker kept is none: it may be from long ago.
+    """
+    switch_id = number_in(topic_of(message))
+    closed = {_ON: True, _OFF: False}.get(message.payload.decode(errors="replace"))
+    return None if message.retain or closed is None or switch_id is None else (switch_id, closed)
 
 
 class HomeAssistant:
@@ -134,15 +151,15 @@ class HomeAssistant:
 
     def _on_message(self, message: MQTTMessage) -> None:
         self.connection.acknowledge(message.mid, self.connection.epoch)
-        if message.topic == f"{self._discovery}/status":
+        topic = topic_of(message)
+        if topic == f"{self._discovery}/status":
             self._on_online()
             return
-        name = message.topic.split("/")[-2]
-        order = {_ON: True, _OFF: False}.get(message.payload.decode(errors="replace"))
-        if message.retain or order is None or not name.isdecimal():
-            _LOG.warning("MQTT: %s: not an order to a relay now", message.topic)
+        order = read_order(message)
+        if order is None:
+            _LOG.warning("MQTT: %.80s: not an order to a relay now", topic)
             return
-        self._orders.put((int(name), order))
+        self._orders.put(order)
         self._wake.set()
 
     # ---- the thread ----------------------------------------------------------------------------

@@ -120,6 +120,9 @@ def _measure_routes(api: APIBlueprint, services: Services, reader: IncentiveRead
     @api.get("/incentives/worth", responses=described(schemas.Worth, 400))
     def what_it_is_worth(query: WorthQuery) -> Response:
         """Net present value and levelised cost of energy, without and with a grant."""
+        if query.grant_micro_inr > query.cost_micro_inr:
+            message = "a grant is at most what it is for: cost_micro_inr"
+            raise ApiError(400, "grant_above_cost", message, "grant_micro_inr")
         plant = Investment(**query.model_dump(exclude={"grant_micro_inr"}))
         npv, lcoe = worth(plant)
         granted_npv, granted_lcoe = worth(plant, query.grant_micro_inr)

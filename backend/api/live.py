@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from backend import signals
 from backend.api import schemas
 from backend.api.errors import ApiError
+from backend.api.field_reader import read_field
 from backend.api.health import read_health
 from backend.api.household_routes import reading_answer
 from backend.api.price_reader import read_price
@@ -64,6 +65,8 @@ class Live:
         self._clients: set[str] = set()
         self._rooms: dict[int, dict[str, _Member]] = {}
         self._relays: dict[int, schemas.Relay] = {}
+        self._told: set[int] = set()
+        self._newest_change = 0
         self._health: tuple[str, tuple[str, ...]] | None = None
         self._thread: threading.Thread | None = None
         self.socketio.on_event("connect", self._on_connect)
@@ -105,6 +108,7 @@ class Live:
             (signals.chain_event, self._on_chain_event),
             (signals.command_issued, self._on_relay),
             (signals.command_acknowledged, self._on_relay),
+            (signals.field_told, self._on_field),
         ]
 
     def _is_allowed(self, origin: str | None, environ: dict[str, Any]) -> bool:
@@ -130,6 +134,10 @@ class Live:
     def _on_relay(self, _sender: object, **_values: Any) -> None:
         if self._clients:
             self._notices.put(("relays", None))
+
+    def _on_field(self, _sender: object, **values: Any) -> None:
+        if self._clients:
+            self._notices.put(("field", values["node_id"]))
 
     # ---- what browsers say ---------------------------------------------------------------------
 
@@ -199,6 +207,7 @@ class Live:
                 if self._clients and now >= next_summary:
                     next_summary = now + _SUMMARY_EVERY_S
                     self._emit("summary", self._services.summary.read())
+                    self._send_field()
                 if self._clients and now >= next_health:
                     next_health = now + _HEALTH_EVERY_S
                     self._send_health()
@@ -226,6 +235,8 @@ class Live:
                 self._send_relays()
         elif kind == "relays":
             self._send_relays()
+        elif kind == "field":
+            self._told.add(value)
         elif kind == "welcome":
             self._emit("summary", self._services.summary.read(), to=value)
 
@@ -246,6 +257,16 @@ class Live:
             if self._relays.get(relay.switch_id) != relay:
                 self._relays[relay.switch_id] = relay
                 self._emit("relay", relay)
+
+    def _send_field(self) -> None:
+        """Of the field layer what nodes told since the last time."""
+        told, self._told = self._told, set()
+        if not told:
+            return
+        news = read_field(self._services, told, self._newest_change)
+        if news.changes:
+            self._newest_change = news.changes[0].id
+        self._emit("field", news)
 
     def _send_readings(self, stored: list[StoredReading]) -> None:
         for reading in stored:

@@ -13,7 +13,8 @@ from backend.api import requests, service_schemas
 from backend.api.answer import JSON, answer, described
 from backend.api.errors import ApiError
 from backend.api.services import Services
-from backend.ingest.frame import MAX_FRAME_BYTES, Poll, Result
+from backend.ingest.frame import MAX_FRAME_BYTES
+from backend.ingest.frame_values import Poll, Result
 from backend.ingest.octets import split_octets
 from backend.ingest.pipeline import Outcome
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
+
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
@@ -12,8 +15,10 @@ from backend.api.errors import ApiError
 from backend.api.household_routes import access_page
 from backend.api.services import Services
 from backend.api.slot_reader import kind_name
-from backend.ingest.frame import NO_PIN, EventKind
-from backend.telemetry import access, nodes, quarantine, readings
+from backend.ingest import rotation
+from backend.ingest.frame_values import NO_PIN, EventKind
+from backend.ingest.keyring import KeyringError, read_keys
+from backend.telemetry import access, nodes, quarantine, readings, statements
 from backend.telemetry.nodes import Node, NodeEvent, NodeStatus
 from backend.telemetry.quarantine import QuarantinedFrame
 
@@ -102,6 +107,16 @@ def _node_routes(api: APIBlueprint, services: Services) -> None:
         return _set_revoked(services, path.node, int(services.clock()))
 
     @api.post(
+        "/nodes/<int:node>/rotate-key",
+        responses=described(service_schemas.NodeHealth, 401, 403, 404, 409),
+    )
+    def rotate_key(path: requests.NodePath) -> Response:
+        """Gives a node a new key over the air: wrapped under its present one, or, where the chain
+        knows a secure element in it, agreed on without being sent. It is told at its next sign of
+        life; both keys count until it has used the new one."""
+        return _rotate_key(services, path.node)
+
+    @api.post(
         "/nodes/<int:node>/restore", responses=described(service_schemas.NodeHealth, 401, 403, 404)
     )
     def restore(path: requests.NodePath) -> Response:
@@ -118,23 +133,58 @@ def _set_revoked(services: Services, node_id: int, at: int | None) -> Response:
     return answer(next(n for n in _read_nodes(services).nodes if n.node_id == node_id))
 
 
+def _rotate_key(services: Services, node_id: int) -> Response:
+    services.access.operator()
+    with services.store.read() as connection:
+        revoked = nodes.revocations(connection).get(node_id)
+        element = statements.in_force(connection).get(node_id)
+        accepted = readings.frame_totals_by_node(connection).get(node_id, {}).get("accepted", 0)
+    if revoked is None:
+        raise ApiError(404, "unknown_node", f"there is no node {node_id}", "node")
+    if revoked:
+        message = f"node {node_id} is revoked: give it a new key by its console, then restore it"
+        raise ApiError(409, "revoked_node", message, "node")
+    ring_file, now = services.settings.keys_dir / "nodes.json", int(services.clock())
+    try:
+        if element is not None:
+            rotation.agree(ring_file, node_id, element.public_key, now, accepted)
+        else:
+            rotation.wrap(ring_file, node_id, now, accepted)
+    except KeyringError as error:
+        raise ApiError(409, "key_change_under_way", str(error), "node") from error
+    return answer(next(n for n in _read_nodes(services).nodes if n.node_id == node_id))
+
+
 def _read_nodes(services: Services) -> service_schemas.Nodes:
     since_ms = int((services.clock() - services.settings.stale_after_s) * 1000)
     with services.store.read() as connection:
         known = nodes.all_nodes(connection)
         heard = nodes.statuses(connection)
         frames = readings.frame_totals_by_node(connection)
+    offered = _offered(services.settings.keys_dir / "nodes.json")
     return service_schemas.Nodes(
         nodes=[
-            _health(node, heard.get(node.node_id), frames.get(node.node_id, {}), since_ms)
+            _health(node, heard.get(node.node_id), frames.get(node.node_id, {}), since_ms, offered)
             for node in known.values()
         ],
         forgeries=frames.get(0, {}),
     )
 
 
+def _offered(ring_file: Path) -> set[int]:
+    """Nodes that are being given a new key; none if the ring cannot be read, which the log says."""
+    try:
+        return {node_id for node_id, key in read_keys(ring_file).items() if key.is_offered}
+    except KeyringError:
+        return set()
+
+
 def _health(
-    node: Node, status: NodeStatus | None, frames: dict[str, int], since_ms: int
+    node: Node,
+    status: NodeStatus | None,
+    frames: dict[str, int],
+    since_ms: int,
+    offered: Collection[int],
 ) -> service_schemas.NodeHealth:
     seen_ms = status.last_seen_ms if status else 0
     return service_schemas.NodeHealth(
@@ -149,6 +199,7 @@ def _health(
         hello=dict(status.hello) if status and status.hello else None,
         frames=frames,
         revoked_at=node.revoked_at,
+        key_offered=node.node_id in offered,
     )
 
 

@@ -29,7 +29,6 @@ from backend.telemetry.events import ChainEvent
 from backend.telemetry.terms import MeterTerms
 
 _LOG = logging.getLogger(__name__)
-_DEMO_CHAIN = 31337
 _LOG_INDEX_BITS = 20
 _CHAIN_NAMES = {
     1: "Ethereum",
@@ -251,8 +250,9 @@ def public_config(services: Services) -> service_schemas.PublicConfig:
             for name, contract in deployment.contracts.items()
         },
         demo_wallets=_demo_wallets(settings.keys_dir / "demo-wallets.json")
-        if chain.chain_id == _DEMO_CHAIN
+        if services.is_demo
         else None,
+        demo_field=services.is_demo and settings.demo_control_url is not None,
     )
 
 

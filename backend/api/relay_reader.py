@@ -11,9 +11,9 @@ from backend.api import schemas
 from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
 from backend.chain.rpc import NodeUnreachableError, RpcError
-from backend.chain.types import BatteryState, Override
+from backend.chain.types import BatteryState
 from backend.chain.views import SwitchView
-from backend.resilience.shedding import default_thresholds_down_bp
+from backend.resilience.shedding import Override, default_thresholds_down_bp
 from backend.telemetry import commands, contacts, nodes
 from backend.telemetry.commands import Command
 from backend.telemetry.contacts import Contact
@@ -155,6 +155,7 @@ def relay_answer(
         board=config.board,
         pin=config.pin,
         meter_id=config.meter,
+        battery_id=config.battery or None,
         critical=config.critical,
         commanded_closed=state.closed,
         acknowledged_closed=contact.closed if contact else state.acknowledged_closed,

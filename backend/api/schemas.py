@@ -222,6 +222,7 @@ class Relay(Answer):
     board: int
     pin: int
     meter_id: int
+    battery_id: int | None = Field(description="the battery that sheds it; null: none does")
     critical: bool
     commanded_closed: bool
     acknowledged_closed: bool
@@ -415,6 +416,19 @@ class SlotEnergy(Answer):
     grid_wh: int
 
 
+class Battery(Answer):
+    """One of the society's batteries, as its node said last; `power_w` > 0 charges it."""
+
+    battery_id: int
+    node_id: int
+    label: str
+    soc_bp: int | None
+    capacity_wh: int | None
+    stored_wh: int | None
+    power_w: int | None
+    measured_at: int | None
+
+
 class Summary(Answer):
     """The microgrid at a glance."""
 
@@ -423,8 +437,10 @@ class Summary(Answer):
     current_slot: int
     slot_progress: float
     power_w: PowerFlows
-    soc_bp: int | None
-    battery_wh: int | None
+    soc_bp: int | None = Field(description="of all batteries, by their capacity, rounded down")
+    battery_wh: int | None = Field(description="what they hold together")
+    battery_capacity_wh: int | None
+    batteries: list[Battery] = Field(description="each sheds its own switches")
     price: Price | None
     latest_slot: Slot | None
     counts: Counts

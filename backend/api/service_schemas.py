@@ -64,6 +64,7 @@ class PublicConfig(Answer):
     slot_seconds: int
     deployment: dict[str, DeployedContract]
     demo_wallets: list[DemoWallet] | None = Field(None, description="on chain 31337 only")
+    demo_field: bool = Field(description="links of the simulated air can be cut: /api/demo")
 
 
 class Challenge(Answer):
@@ -129,6 +130,7 @@ class NodeHealth(Answer):
     hello: dict[str, Any] | None = Field(description="what it last said of itself")
     frames: dict[str, int] = Field(description="result -> number")
     revoked_at: int | None
+    key_offered: bool = Field(description="it is being given a new key and has not used it yet")
 
 
 class Nodes(Answer):

@@ -20,6 +20,8 @@ from backend.oracle.mesh import MeshBook
 from backend.oracle.service import OracleStatus
 from backend.telemetry.store import Store
 
+DEMO_CHAIN = 31337
+"""The chain of `make run`."""
 try:
     VERSION = version("ohmstead")
 except PackageNotFoundError:  # run from a folder that was never installed
@@ -53,3 +55,8 @@ class Services:
     mesh: MeshBook
     summary: SummaryReader
     clock: Callable[[], float] = time.time
+
+    @property
+    def is_demo(self) -> bool:
+        """True where well-known keys are shown and the simulation may be disturbed."""
+        return self.chain.chain_id == DEMO_CHAIN

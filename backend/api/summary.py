@@ -16,7 +16,10 @@ from backend.api.slot_reader import SlotReader
 from backend.chain.context import ChainContext
 from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.oracle.registers import EntityKind
+from backend.resilience.batteries import Stored, together
 from backend.telemetry import contacts, nodes, readings, slots, terms
+from backend.telemetry.nodes import Node
+from backend.telemetry.readings import StoredReading
 from backend.telemetry.store import Store
 from backend.telemetry.tallies import EventTally
 
@@ -62,10 +65,11 @@ class SummaryReader:
         day = self._slots.page(_DAY_SLOTS, None).slots
         with self._store.read() as connection:
             powers = readings.powers_by_kind(connection, since_ms)
-            soc_bp, battery_wh = _battery(connection)
+            batteries = _batteries(connection)
             counts = self._counts(connection)
             total, stale = nodes.count_metering(connection, since_ms)
             suspended = terms.where(connection, suspended=True)
+        held = together([Stored(one.soc_bp, one.capacity_wh) for one in batteries])
         committed = [slot for slot in day if slot.state == "committed"]
         return schemas.Summary(
             at_ms=int(now * 1000),
@@ -73,8 +77,10 @@ class SummaryReader:
             current_slot=int(now) // seconds,
             slot_progress=round(now % seconds / seconds, 4),
             power_w=power_flows(powers),
-            soc_bp=soc_bp,
-            battery_wh=battery_wh,
+            soc_bp=held.soc_bp,
+            battery_wh=held.stored_wh,
+            battery_capacity_wh=held.capacity_wh,
+            batteries=batteries,
             price=self._read_price(now),
             latest_slot=committed[0] if committed else (day[0] if day else None),
             counts=counts,
@@ -141,15 +147,31 @@ def _slot_energy(slot: schemas.Slot) -> schemas.SlotEnergy:
     )
 
 
-def _battery(connection: sa.Connection) -> tuple[int | None, int | None]:
-    """Charge of the first battery that decides about shedding, 0.01 %, and what it holds, Wh."""
+def _batteries(connection: sa.Connection) -> list[schemas.Battery]:
+    """Every battery that decides about shedding, by id; of several nodes that could speak for one,
+    the first that tells a charge."""
+    found: dict[int, schemas.Battery] = {}
     for node in nodes.batteries(connection):
-        newest = readings.latest_of(connection, node.node_id)
-        if newest is not None and newest.soc_bp != _NO_BATTERY:
-            capacity = node.capacity_wh
-            held = newest.soc_bp * capacity // 10_000 if capacity is not None else None
-            return newest.soc_bp, held
-    return None, None
+        assert node.battery_id is not None
+        known = found.get(node.battery_id)
+        if known is None or known.soc_bp is None:
+            newest = readings.latest_of(connection, node.node_id)
+            found[node.battery_id] = _battery(node, node.battery_id, newest)
+    return list(found.values())
+
+
+def _battery(node: Node, battery_id: int, newest: StoredReading | None) -> schemas.Battery:
+    soc_bp = newest.soc_bp if newest is not None and newest.soc_bp != _NO_BATTERY else None
+    return schemas.Battery(
+        battery_id=battery_id,
+        node_id=node.node_id,
+        label=node.label,
+        soc_bp=soc_bp,
+        capacity_wh=node.capacity_wh,
+        stored_wh=Stored(soc_bp, node.capacity_wh).stored_wh,
+        power_w=newest.power_w if newest is not None else None,
+        measured_at=newest.measured_at if newest is not None else None,
+    )
 
 
 def is_stale(heard: dict[int, nodes.NodeStatus], node_id: int, since_ms: int) -> bool:

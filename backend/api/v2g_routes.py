@@ -18,6 +18,7 @@ from backend.api.errors import ApiError
 from backend.api.services import Services
 from backend.api.v2g_reader import V2GReader
 from backend.api.wallet_signature import is_signed_digest
+from backend.chain.context import ChainContext
 from backend.chain.v2g import Authorisation, V2GClients, signable_authorisation
 from backend.telemetry import v2g
 from backend.telemetry.v2g import Consent
@@ -116,14 +117,22 @@ def v2g_blueprint(services: Services) -> APIBlueprint:
     return api
 
 
+def owner_of_car(chain: ChainContext, ev_id: int, field: str) -> str:
+    """Whose car it is; ApiError 404, naming `field`, if there is no such car in use."""
+    clients = chain.clients.v2g
+    if clients is not None:
+        car = chain.views.ask(clients.vehicles.ev_of(ev_id), max_age_s=0.0)
+        owner = str(car["owner"])
+        if int(owner, 16) != 0 and not car["retired"]:
+            return owner
+    raise ApiError(404, "unknown_car", f"there is no car {ev_id} in use", field)
+
+
 def _keep(services: Services, clients: V2GClients, body: AuthorisationBody) -> None:
     """Stores the authorisation if its owner has signed it and the contract could still take it."""
     chain, now = services.chain, int(services.clock())
     agreed = Authorisation(**body.model_dump(exclude={"signature"}))
-    car = chain.views.ask(clients.vehicles.ev_of(agreed.ev), max_age_s=0.0)
-    owner = str(car["owner"])
-    if int(owner, 16) == 0 or car["retired"]:
-        raise ApiError(404, "unknown_car", f"there is no car {agreed.ev} in use", "ev")
+    owner = owner_of_car(chain, agreed.ev, "ev")
     asked = clients.vehicles.charge_point_of(agreed.charge_point)
     point: tuple[int, int] = chain.views.ask(asked)
     if not any(point):

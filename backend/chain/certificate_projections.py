@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
-from backend.telemetry import certificates, events
+from backend.telemetry import certificates
 from backend.telemetry.certificates import CertificateState, LotState
 from backend.telemetry.events import ChainEvent
 
@@ -167,5 +167,4 @@ def tell_again(connection: sa.Connection, _block: int) -> None:
     """The register follows from what is left of the events."""
     certificates.clear(connection)
     names = ("CertificateRequested", *_DECISIONS, *_CERTIFICATE_EVENTS)
-    for event in events.in_order(connection, _CONTRACT, names):
-        certificate_projections.apply(connection, event)
+    certificate_projections.tell_again(connection, _CONTRACT, names)

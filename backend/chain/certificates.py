@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from backend.chain.contracts import Call, Contract
+from backend.chain.contracts import Call, Client
 
 
 class Source(IntEnum):
@@ -43,11 +43,8 @@ class CertificateClients:
     carbon: CarbonIntensityClient
 
 
-class RenewableCertificateClient:
+class RenewableCertificateClient(Client):
     """IRenewableCertificate, as far as the service calls it."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def issue(self, lot_ids: Sequence[int]) -> Call[None]:
         """Mints approved certificates to their producers."""
@@ -58,11 +55,8 @@ class RenewableCertificateClient:
         return self.contract.call("credit", certificate_id)
 
 
-class CarbonIntensityClient:
+class CarbonIntensityClient(Client):
     """ICarbonIntensity."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def publish(
         self, first_hour: int, grams_per_kwh: Sequence[int], signatures: Sequence[bytes]

@@ -15,7 +15,7 @@ from backend.chain.certificates import (
     CertificateClients,
     RenewableCertificateClient,
 )
-from backend.chain.contracts import Call, Contract, ContractSet
+from backend.chain.contracts import Call, Client, ContractSet
 from backend.chain.incentives import (
     IncentiveClients,
     RenewableIncentiveClient,
@@ -39,7 +39,6 @@ from backend.chain.types import (
     FeedSettings,
     MarketParameters,
     Meter,
-    Override,
     Prices,
     RequestState,
     SlotRecord,
@@ -54,6 +53,7 @@ from backend.chain.v2g import (
     V2GExchangeClient,
 )
 from backend.chain.witness import MeterWitnessClient, OracleBondClient, WitnessClients
+from backend.resilience.shedding import Override
 
 T = TypeVar("T")
 ProofNode = tuple[bytes, bytes, bytes]
@@ -94,11 +94,8 @@ def _slot_record(struct: dict[str, Any]) -> SlotRecord:
     )
 
 
-class MeterLedgerClient:
+class MeterLedgerClient(Client):
     """IMeterLedger."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def commit_slot(self, commitment: Commitment, signatures: Sequence[bytes]) -> Call[None]:
         """Commits a slot signed by a quorum."""
@@ -145,11 +142,8 @@ class MeterLedgerClient:
         return self.contract.call("commitmentDigest", commitment.as_tuple())
 
 
-class PriorityRegistryClient:
+class PriorityRegistryClient(Client):
     """IPriorityRegistry."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def report_battery(
         self, battery: int, soc_bps: int, observed_at: int, signatures: Sequence[bytes]
@@ -206,11 +200,8 @@ class PriorityRegistryClient:
         return self.contract.call("reportDigest", battery, soc_bps, observed_at)
 
 
-class MeterRegistryClient:
+class MeterRegistryClient(Client):
     """IMeterRegistry."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def get(self, meter: int) -> Call[Meter]:
         """A metering point."""
@@ -237,11 +228,8 @@ class MeterRegistryClient:
         return self.contract.call("issueClaimCode", meter, claim_key)
 
 
-class OracleQuorumClient:
+class OracleQuorumClient(Client):
     """IOracleQuorum."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def epoch(self) -> Call[int]:
         """Number of the signer set."""
@@ -256,11 +244,8 @@ class OracleQuorumClient:
         return _as(self.contract.call("signers"), tuple)
 
 
-class EnergyMarketClient:
+class EnergyMarketClient(Client):
     """IEnergyMarket."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def draw_down(self, request_id: int) -> Call[None]:
         """Moves the escrow of metered use to the takings."""
@@ -303,11 +288,8 @@ class EnergyMarketClient:
         return self.contract.call("availableWh")
 
 
-class TariffBookClient:
+class TariffBookClient(Client):
     """ITariffBook."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def issue_bill(self, meter: int) -> Call[int]:
         """Issues the bill of a period that is over."""
@@ -330,11 +312,8 @@ class TariffBookClient:
         return _struct(self.contract.call("bill", bill_id), Bill)
 
 
-class PriceClient:
+class PriceClient(Client):
     """IPriceSource."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def prices(self) -> Call[Prices]:
         """The current prices."""
@@ -367,24 +346,18 @@ class PriceFeedClient(PriceClient):
         return self.contract.call("observationDigest", round_id, price, observed_at)
 
 
-class CoinDeskClient:
+class CoinDeskClient(Client):
     """IPowerCoinDesk."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def ether_rate(self) -> Call[EtherRate]:
         """The posted ether rate."""
         return _as(self.contract.call("etherRate"), lambda v: EtherRate(*v))
 
 
-class GridTokenClient:
+class GridTokenClient(Client):
     """IGridToken."""
 
     INR, ENERGY, CO2 = 0, 1, 2
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def balance_of(self, account: str, token_id: int) -> Call[int]:
         """An account's units of one id."""
@@ -395,11 +368,8 @@ class GridTokenClient:
         return self.contract.call("totalSupply", token_id)
 
 
-class AccessClient:
+class AccessClient(Client):
     """OpenZeppelin's AccessManager."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def has_role(self, role: int, account: str) -> Call[bool]:
         """True if the account holds the role now."""

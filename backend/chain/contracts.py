@@ -168,6 +168,13 @@ class Contract:
             ) from None
 
 
+class Client:
+    """What the service asks of one contract, by names and types of ours."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+
+
 class ContractSet:
     """All contracts of a deployment: by name, by address, and their errors."""
 
@@ -246,6 +253,11 @@ def json_value(value: Any) -> Any:
 def integer(value: int | str) -> int:
     """An integer argument back from `json_value`."""
     return value if isinstance(value, int) else int(value, 16)
+
+
+def integers(args: Mapping[str, Any], **names: str) -> dict[str, int]:
+    """Arguments of an event under names of ours: `ours="theirs"`."""
+    return {ours: integer(args[theirs]) for ours, theirs in names.items()}
 
 
 def _signature(item: AbiItem) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
+from backend.telemetry import events
 from backend.telemetry.events import ChainEvent
 
 Handler = Callable[[sa.Connection, ChainEvent], None]
@@ -48,6 +49,11 @@ class EventHandlers:
         """Runs an event's handlers."""
         for handler in self._handlers.get((event.contract, event.name), ()):
             handler(connection, event)
+
+    def tell_again(self, connection: sa.Connection, contract: str, names: Iterable[str]) -> None:
+        """Applies what is stored of these events: for an undo that forgets all and begins anew."""
+        for event in events.in_order(connection, contract, names):
+            self.apply(connection, event)
 
     def roll_back(self, connection: sa.Connection, block: int) -> None:
         """Takes back what events after `block` did."""

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
-from backend.telemetry import events, incentives
+from backend.telemetry import incentives
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.incentives import ProjectState
 
@@ -89,5 +89,4 @@ def store_end(connection: sa.Connection, event: ChainEvent) -> None:
 def tell_again(connection: sa.Connection, _block: int) -> None:
     """The projects follow from what is left of the events."""
     incentives.clear(connection)
-    for event in events.in_order(connection, _CONTRACT, _NAMES):
-        incentive_projections.apply(connection, event)
+    incentive_projections.tell_again(connection, _CONTRACT, _NAMES)

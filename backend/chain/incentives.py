@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from backend.chain.contracts import Call, Contract
+from backend.chain.contracts import Call, Client
 from backend.sustainability import EpochMetrics, Parameters
 
 
@@ -57,11 +57,8 @@ def metrics_of(struct: Mapping[str, Any]) -> EpochMetrics:
     )
 
 
-class SustainabilityPolicyClient:
+class SustainabilityPolicyClient(Client):
     """ISustainabilityPolicy, as far as the service calls it."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def update(
         self,
@@ -91,11 +88,8 @@ class SustainabilityPolicyClient:
         return self.contract.call("epochSeconds")
 
 
-class RenewableIncentiveClient:
+class RenewableIncentiveClient(Client):
     """IRenewableIncentive, as far as the service calls it."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def expire_project(self, project_id: int) -> Call[None]:
         """Ends a project whose deadline is past."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from backend.chain.contracts import Call, Contract
+from backend.chain.contracts import Call, Client
 
 ProofNode = tuple[bytes, bytes, bytes]
 """A sibling: hash, lo, hi, 32 bytes each."""
@@ -36,11 +36,8 @@ class Placement:
         return (self.slot, int(self.side), self.tick, self.energy_wh)
 
 
-class ClearingHouseClient:
+class ClearingHouseClient(Client):
     """IClearingHouse."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def deposit(self, micro_inr: int) -> Call[int]:
         """Credits the caller with INR units, or with at least so much for the ether sent."""
@@ -63,11 +60,8 @@ class ClearingHouseClient:
         return self.contract.call("backer")
 
 
-class DayAheadClient:
+class DayAheadClient(Client):
     """IDayAheadMarket."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def place(self, meter: int, orders: Sequence[Placement]) -> Call[int]:
         """Places orders of the caller's meter."""
@@ -136,11 +130,8 @@ class DayAheadClient:
         return self.contract.call("orderDigest", meter, placed, nonce, deadline)
 
 
-class PoolClient:
+class PoolClient(Client):
     """IRealTimePool."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def join(self, meter: int) -> Call[None]:
         """Takes in a meter whose Market terms have begun."""

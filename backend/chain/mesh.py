@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from backend.chain.contracts import Call, Contract
+from backend.chain.contracts import Call, Client
 from backend.mesh.judging import Receipt
 
 
-class RelayCreditsClient:
+class RelayCreditsClient(Client):
     """IRelayCredits, as far as the service calls it."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def clear(self, receipts: Sequence[Receipt], signatures: Sequence[bytes]) -> Call[int]:
         """Clears receipts that a quorum signed; how many were not passed over."""

@@ -6,9 +6,9 @@ import struct
 
 import sqlalchemy as sa
 
-from backend.chain.contracts import integer
+from backend.chain.contracts import integers
 from backend.chain.handlers import EventHandlers
-from backend.telemetry import events, mesh
+from backend.telemetry import mesh
 from backend.telemetry.events import ChainEvent
 
 mesh_projections = EventHandlers()
@@ -27,18 +27,21 @@ def store_session(connection: sa.Connection, event: ChainEvent) -> None:
             "receipt_id": args["id"],
             "block": event.block,
             "log_index": event.log_index,
-            "source": integer(args["source"]),
-            "started_at": integer(args["startedAt"]),
             "payer": args["payer"].lower(),
             "route": [node for node, _ in nodes],
             "energies": [energy for _, energy in nodes],
-            "sent": integer(args["sent"]),
-            "delivered": integer(args["delivered"]),
-            "broken_hop": integer(args["brokenHop"]),
-            "reporters": integer(args["reporters"]),
-            "paid_micro_inr": integer(args["paid"]),
             "cleared_at": event.timestamp,
             "tx_hash": event.tx_hash,
+            **integers(
+                args,
+                source="source",
+                started_at="startedAt",
+                sent="sent",
+                delivered="delivered",
+                broken_hop="brokenHop",
+                reporters="reporters",
+                paid_micro_inr="paid",
+            ),
         },
     )
 
@@ -47,5 +50,4 @@ def store_session(connection: sa.Connection, event: ChainEvent) -> None:
 def tell_again(connection: sa.Connection, _block: int) -> None:
     """The sessions follow from what is left of the events."""
     mesh.clear(connection)
-    for event in events.in_order(connection, _CONTRACT, ("ReceiptCleared",)):
-        store_session(connection, event)
+    mesh_projections.tell_again(connection, _CONTRACT, ("ReceiptCleared",))

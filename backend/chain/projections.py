@@ -12,8 +12,9 @@ from backend.chain.handlers import EventHandlers
 from backend.chain.incentive_projections import incentive_projections
 from backend.chain.market_projections import market_projections
 from backend.chain.mesh_projections import mesh_projections
-from backend.chain.types import ZERO_ADDRESS, BillingMode, Reason
+from backend.chain.types import ZERO_ADDRESS, BillingMode
 from backend.chain.v2g_projections import v2g_projections
+from backend.resilience.shedding import Reason
 from backend.telemetry import commands, events, prices, slots, terms
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.slots import SlotState

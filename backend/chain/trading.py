@@ -11,7 +11,7 @@ from eth_abi.abi import encode
 from eth_account.messages import SignableMessage
 from eth_utils.crypto import keccak
 
-from backend.chain.contracts import Call, Contract
+from backend.chain.contracts import Call, Client
 
 ProofNode = tuple[bytes, bytes, bytes]
 """A sibling: hash, lo, hi, 32 bytes each."""
@@ -168,11 +168,8 @@ class Progress:
     net_wh: tuple[int | None, int | None]
 
 
-class SurplusAuctionClient:
+class SurplusAuctionClient(Client):
     """ISurplusAuction."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def finalise(self, lot: int) -> Call[None]:
         """Determines winners and pays."""
@@ -197,11 +194,8 @@ class SurplusAuctionClient:
         return self.contract.call("commitmentOf", lot, bidder, price, energy_wh, salt)
 
 
-class InterconnectionClient:
+class InterconnectionClient(Client):
     """IInterconnection."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def begin(self, terms: Terms, signature_a: bytes, signature_b: bytes) -> Call[int]:
         """Begins an agreement that both have signed."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from backend.resilience.shedding import Override
+
 ZERO_ADDRESS = "0x" + "0" * 40
 
 
@@ -24,26 +26,6 @@ class Condition(IntEnum):
     BALANCED = 0
     SURPLUS = 1
     DEFICIT = 2
-
-
-class Override(IntEnum):
-    """What an authority forces a relay to do."""
-
-    NONE = 0
-    FORCE_OPEN = 1
-    FORCE_CLOSED = 2
-
-
-class Reason(IntEnum):
-    """Why a relay command was issued."""
-
-    INSTALLED = 0
-    SHED = 1
-    RESTORED = 2
-    SUPPLY_STARTED = 3
-    SUPPLY_ENDED = 4
-    OVERRIDE = 5
-    OVERRIDE_ENDED = 6
 
 
 class RequestState(IntEnum):

@@ -10,7 +10,7 @@ from eth_abi.abi import encode
 from eth_account.messages import SignableMessage
 from eth_utils.crypto import keccak
 
-from backend.chain.contracts import Call, Contract
+from backend.chain.contracts import Call, Client
 from backend.chain.trading import ProofNode
 from backend.dispatch import Direction, GridState
 
@@ -115,11 +115,8 @@ class V2GClients:
     rates: IncentiveRatesClient
 
 
-class V2GExchangeClient:
+class V2GExchangeClient(Client):
     """IV2GExchange."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def start(
         self,
@@ -197,11 +194,8 @@ class V2GExchangeClient:
         return self.contract.call("fundBudget", micro_inr)
 
 
-class EvRegistryClient:
+class EvRegistryClient(Client):
     """IEvRegistry."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def register_ev(self, capacity_wh: int, reserve_bps: int) -> Call[int]:
         """The caller registers a car."""
@@ -234,11 +228,8 @@ class EvRegistryClient:
         return self.contract.call("limits")
 
 
-class IncentiveRatesClient:
+class IncentiveRatesClient(Client):
     """IIncentiveRates."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def update(self) -> Call[None]:
         """Computes rates for the slots from the next one on."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.chain.contracts import integer
+from backend.chain.contracts import integer, integers
 from backend.chain.handlers import EventHandlers
-from backend.telemetry import events, v2g
+from backend.telemetry import v2g
 from backend.telemetry.events import ChainEvent
 
 v2g_projections = EventHandlers()
@@ -30,12 +30,8 @@ def store_vehicle(connection: sa.Connection, event: ChainEvent) -> None:
     """A car or a charge point is there, changed, or gone."""
     args = event.args
     if event.name == "ChargePointSet":
-        v2g.put_point(
-            connection,
-            integer(args["chargePoint"]),
-            integer(args["maxChargeWh"]),
-            integer(args["maxDischargeWh"]),
-        )
+        names = {"charge_wh": "maxChargeWh", "discharge_wh": "maxDischargeWh"}
+        v2g.put_point(connection, **integers(args, meter_id="chargePoint", **names))
         return
     ev_id = integer(args["ev"])
     if event.name == "EvRegistered":
@@ -56,17 +52,15 @@ def store_vehicle(connection: sa.Connection, event: ChainEvent) -> None:
 @v2g_projections.on("IncentiveRates", "RatesUpdated")
 def store_rates(connection: sa.Connection, event: ChainEvent) -> None:
     """Other prices from a slot on."""
-    args = event.args
-    v2g.put_rates(
-        connection,
-        {
-            "from_slot": integer(args["fromSlot"]),
-            "base_micro_inr_per_kwh": integer(args["basePrice"]),
-            "multiplier_bps": integer(args["multiplierBps"]),
-            "demand_bps": integer(args["demandBps"]),
-            "carbon_bps": integer(args["carbonBps"]),
-        },
+    rates = integers(
+        event.args,
+        from_slot="fromSlot",
+        base_micro_inr_per_kwh="basePrice",
+        multiplier_bps="multiplierBps",
+        demand_bps="demandBps",
+        carbon_bps="carbonBps",
     )
+    v2g.put_rates(connection, rates)
 
 
 @v2g_projections.on("V2GExchange", *_SESSION_EVENTS)
@@ -79,67 +73,66 @@ def store_session(connection: sa.Connection, event: ChainEvent) -> None:
         v2g.put_session(connection, session_id, **_changes(event))
 
 
+_CHANGES = {
+    "SessionOpened": {"opened_slot": "slot"},
+    "EnergyOrdered": {
+        "direction": "direction",
+        "wh_per_slot": "whPerSlot",
+        "order_from_slot": "fromSlot",
+        "order_until_slot": "untilSlot",
+    },
+    "SocReported": {"soc_bps": "socBps", "soc_slot": "slot"},
+    "SessionEnded": {"end_slot": "endSlot"},
+    "SessionClosed": {"refunded_micro_inr": "refundedMicroInr"},
+}
+"""Columns of a session that an event changes, and the arguments they come from."""
+
+
 def _changes(event: ChainEvent) -> dict[str, Any]:
     args = event.args
     if event.name == "SessionStarted":
-        agreed = args["agreed"]
-        return {
-            "ev_id": integer(args["ev"]),
-            "meter_id": integer(args["chargePoint"]),
-            "started_at": event.timestamp,
-            "departure_slot": integer(agreed["departureSlot"]),
-            "reserve_bps": integer(agreed["reserveBps"]),
-            "target_bps": integer(agreed["targetBps"]),
-            "max_micro_inr_per_kwh": integer(agreed["maxPrice"]),
-            "min_reward_micro_inr_per_kwh": integer(agreed["minReward"]),
-            "escrow_micro_inr": integer(agreed["maxCostMicroInr"]),
-            "soc_bps": integer(args["socBps"]),
-            "tx_hash": event.tx_hash,
-        }
-    if event.name == "SessionOpened":
-        return {"opened_slot": integer(args["slot"])}
+        return _begun(event)
+    changes: dict[str, Any] = {**integers(args, **_CHANGES[event.name])}
     if event.name == "EnergyOrdered":
-        return {
-            "direction": integer(args["direction"]),
-            "wh_per_slot": integer(args["whPerSlot"]),
-            "order_from_slot": integer(args["fromSlot"]),
-            "order_until_slot": integer(args["untilSlot"]),
-            "order_due": args["due"],
-        }
-    if event.name == "SocReported":
-        return {"soc_bps": integer(args["socBps"]), "soc_slot": integer(args["slot"])}
-    if event.name == "SessionEnded":
-        return {"end_slot": integer(args["endSlot"])}
-    return {"refunded_micro_inr": integer(args["refundedMicroInr"])}
+        changes["order_due"] = args["due"]
+    return changes
+
+
+def _begun(event: ChainEvent) -> dict[str, Any]:
+    agreed = integers(
+        event.args["agreed"],
+        departure_slot="departureSlot",
+        reserve_bps="reserveBps",
+        target_bps="targetBps",
+        max_micro_inr_per_kwh="maxPrice",
+        min_reward_micro_inr_per_kwh="minReward",
+        escrow_micro_inr="maxCostMicroInr",
+    )
+    begun = integers(event.args, ev_id="ev", meter_id="chargePoint", soc_bps="socBps")
+    return {**begun, **agreed, "started_at": event.timestamp, "tx_hash": event.tx_hash}
 
 
 def _flow(session_id: int, event: ChainEvent) -> dict[str, Any]:
-    args = event.args
-    return {
-        "session_id": session_id,
-        "slot": integer(args["slot"]),
-        "previous_slot": integer(args["previousSlot"]),
-        "charged_wh": integer(args["chargedWh"]),
-        "discharged_wh": integer(args["dischargedWh"]),
-        "price_micro_inr_per_kwh": integer(args["price"]),
-        "reward_micro_inr_per_kwh": integer(args["rewardPrice"]),
-        "cost_micro_inr": integer(args["costMicroInr"]),
-        "reward_micro_inr": integer(args["rewardMicroInr"]),
-        "unpaid_micro_inr": integer(args["unpaidMicroInr"]),
-        "unordered_wh": integer(args["unorderedWh"]),
-        "at": event.timestamp,
-        "tx_hash": event.tx_hash,
-    }
+    flow = integers(
+        event.args,
+        slot="slot",
+        previous_slot="previousSlot",
+        charged_wh="chargedWh",
+        discharged_wh="dischargedWh",
+        price_micro_inr_per_kwh="price",
+        reward_micro_inr_per_kwh="rewardPrice",
+        cost_micro_inr="costMicroInr",
+        reward_micro_inr="rewardMicroInr",
+        unpaid_micro_inr="unpaidMicroInr",
+        unordered_wh="unorderedWh",
+    )
+    return {**flow, "session_id": session_id, "at": event.timestamp, "tx_hash": event.tx_hash}
 
 
 @v2g_projections.undo
 def forget(connection: sa.Connection, _block: int) -> None:
     """Later blocks are no longer part of the chain: told again from those that are."""
     v2g.clear(connection)
-    for contract, names in (
-        ("EvRegistry", _REGISTRY_EVENTS),
-        ("IncentiveRates", ("RatesUpdated",)),
-        ("V2GExchange", _SESSION_EVENTS),
-    ):
-        for event in events.in_order(connection, contract, names):
-            v2g_projections.apply(connection, event)
+    v2g_projections.tell_again(connection, "EvRegistry", _REGISTRY_EVENTS)
+    v2g_projections.tell_again(connection, "IncentiveRates", ("RatesUpdated",))
+    v2g_projections.tell_again(connection, "V2GExchange", _SESSION_EVENTS)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.chain.contracts import Call, Contract
+from backend.chain.contracts import Call, Client, Contract
 from backend.telemetry.slots import pack
 from backend.telemetry.statements import Statement
 
@@ -51,11 +51,8 @@ class WitnessClients:
     witness: MeterWitnessClient
 
 
-class MeterWitnessClient:
+class MeterWitnessClient(Client):
     """IMeterWitness."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def lodge(self, statement: Statement) -> Call[None]:
         """Puts a statement before everybody."""
@@ -92,11 +89,8 @@ class MeterWitnessClient:
         return Call(found.target, found.data, lambda data: _settings(found.read(data)), found.name)
 
 
-class OracleBondClient:
+class OracleBondClient(Client):
     """IOracleBond, as far as the service reads it."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
 
     def bond_of(self, signer: str) -> Call[dict[str, Any]]:
         """What stands behind a signer: a dict with IOracleBond.Bond's names."""

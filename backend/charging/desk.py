@@ -81,7 +81,7 @@ def _authorise(
     """What becomes of a token; `own`: the session that it is held up for, if that has begun."""
     known = charging.token(connection, id_token) if id_token else None
     if known is None:
-        if id_token and not point.open_to_all:
+        if id_token:
             charging.present(connection, id_token, point.charge_point_id, now_ms, PRESENTED_MS)
         return Authorisation.ACCEPTED if point.open_to_all else Authorisation.INVALID
     if known.blocked:
@@ -168,6 +168,22 @@ def _owner(
     owner["account"] = known.account if admitted and known else None
     owner["ev_id"] = known.ev_id if admitted and known else None
     return owner
+
+
+def adopt(connection: sa.Connection, id_token: str) -> Session | None:
+    """A card was just linked: what it has begun where anybody may charge is its account's from now
+    on. Not what was refused, which begins when the card is held up again, nor a second session of a
+    car. The session, or None."""
+    token = charging.token(connection, id_token)
+    assert token is not None
+    every_one = {point.charge_point_id: point for point in charging.every(connection)}
+    for own in charging_sessions.open_sessions(connection, id_token=id_token):
+        others = [s for s in _of_same_car(connection, token) if s.session_id != own.session_id]
+        if own.account is None and every_one[own.charge_point_id].open_to_all and not others:
+            owner = {"account": token.account, "ev_id": token.ev_id}
+            charging_sessions.change(connection, own.session_id, **owner)
+            return charging_sessions.get(connection, own.session_id)
+    return None
 
 
 def _end_earlier(connection: sa.Connection, point: ChargePoint, begun: Session) -> None:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from backend.charging.moments import text_of
-from backend.charging.said import Outcome, Refused, Said
+from backend.charging.said import (
+    Authorise,
+    Boot,
+    Heartbeat,
+    Noted,
+    Outcome,
+    Refused,
+    Said,
+    SessionNews,
+)
 from backend.telemetry.charging import ChargePoint
 from backend.telemetry.charging_orders import Order, Request
 from backend.telemetry.charging_sessions import Session
@@ -59,6 +68,26 @@ class Dialect(Protocol):
 
     def verdict(self, payload: Mapping[str, Any]) -> Verdict:
         """What the answer to a call means."""
+
+
+def answer_of(
+    said: Said, outcome: Outcome, now_ms: int, heartbeat_s: int, token_info: str
+) -> Payload:
+    """The answer to a message, alike in all versions but for what they call a token's standing."""
+    info = {"status": outcome.authorisation.value} if outcome.authorisation else None
+    match said:
+        case Boot():
+            status = {"status": "Accepted", "interval": heartbeat_s}
+            return {**status, "currentTime": text_of(now_ms)}
+        case Heartbeat():
+            return {"currentTime": text_of(now_ms)}
+        case Authorise():
+            return {token_info: info}
+        case SessionNews():
+            return {token_info: info} if info else {}
+        case Noted(answer=answer):
+            return answer
+    return {}
 
 
 def whole(value: Any, name: str, least: int = 0) -> int:

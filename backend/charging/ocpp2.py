@@ -15,13 +15,14 @@ from backend.charging.dialect import (
     Payload,
     Unsupported,
     Verdict,
+    answer_of,
     limit_w,
     schedule,
     valid_to,
     whole,
 )
 from backend.charging.meter_values import moments_of
-from backend.charging.moments import reader, text_of
+from backend.charging.moments import reader
 from backend.charging.said import (
     Authorise,
     Boot,
@@ -112,20 +113,7 @@ class Ocpp2:
 
     def answer(self, said: Said, outcome: Outcome, now_ms: int, heartbeat_s: int) -> Payload:
         """The answer to a message."""
-        info = {"status": outcome.authorisation.value} if outcome.authorisation else None
-        match said:
-            case Boot():
-                status = {"status": "Accepted", "interval": heartbeat_s}
-                return {**status, "currentTime": text_of(now_ms)}
-            case Heartbeat():
-                return {"currentTime": text_of(now_ms)}
-            case Authorise():
-                return {"idTokenInfo": info}
-            case SessionNews():
-                return {"idTokenInfo": info} if info else {}
-            case Noted(answer=answer):
-                return answer
-        return {}
+        return answer_of(said, outcome, now_ms, heartbeat_s, "idTokenInfo")
 
     # ---- what it is told -----------------------------------------------------------------------
 

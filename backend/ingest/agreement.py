@@ -1,4 +1,4 @@
-"""A device key that was never sent: both ends derive it from an ECDH agreement. Pure.
+"""A node's next key: never sent, as both ends derive it from an ECDH agreement, or wrapped. Pure.
 
 HKDF-SHA256 (RFC 5869) of the agreed x coordinate, salted with the epoch, bound to the node. A node
 needs a secure element for its end (`devices/esp32/element.py`, session_key).
@@ -13,6 +13,8 @@ from Crypto.PublicKey import ECC
 
 _INFO = b"Ohmstead frame key 1"
 _CURVE = "P-256"
+_WRAP = b"Ohmstead key wrap 1"
+"""No frame begins so: the stream that wraps a key tells nothing about any tag."""
 
 
 def new_private_key() -> bytes:
@@ -46,3 +48,13 @@ def frame_key(shared: bytes, node_id: int, epoch: int) -> bytes:
     extracted = hmac.digest(struct.pack(">I", epoch), shared, "sha256")
     info = _INFO + struct.pack(">II", node_id, epoch)
     return hmac.digest(extracted, info + b"\x01", "sha256")
+
+
+def wrap_key(
+    new: bytes, present: bytes, node_id: int, epoch: int, boot: int, sequence: int
+) -> bytes:
+    """`new` as only a holder of `present` reads it, in the KEY frame (boot, sequence) of this node;
+    unwrapping is the same. The stream is HMAC-SHA256, and never the same for two frames."""
+    named = _WRAP + struct.pack(">IIII", node_id, epoch, boot, sequence)
+    stream = hmac.digest(present, named, "sha256")
+    return bytes(a ^ b for a, b in zip(new, stream, strict=True))

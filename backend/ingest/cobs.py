@@ -5,7 +5,7 @@ The `cobs` package on PyPI comes without wheels: installing it needs a compiler.
 
 from __future__ import annotations
 
-from backend.ingest.frame import Malformed
+from backend.ingest.frame_values import Malformed
 
 _LONGEST_RUN = 254
 

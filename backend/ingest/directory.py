@@ -7,7 +7,7 @@ import time
 
 import sqlalchemy as sa
 
-from backend.ingest.frame import Result
+from backend.ingest.frame_values import Result
 from backend.telemetry import nodes
 from backend.telemetry.store import Store
 

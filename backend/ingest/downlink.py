@@ -9,23 +9,25 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from backend import signals
-from backend.ingest.frame import (
+from backend.ingest import agreement, rotation
+from backend.ingest.frame import encode, encode_results, encode_time
+from backend.ingest.frame_values import (
     STATUS_CLOCK_NOT_SET,
     FrameType,
+    KeyMethod,
     Mesh,
+    NextKey,
     Reading,
     Result,
-    encode,
-    encode_results,
-    encode_time,
 )
-from backend.ingest.keyring import Keyring
+from backend.ingest.keyring import DeviceKey, Keyring
 from backend.ingest.pipeline import Outcome
 from backend.telemetry import commands, nodes
 from backend.telemetry.store import Store
 
 RESULTS_IN_A_FRAME = 24
 _TIME_AGAIN_S = 10.0
+_KEY_AGAIN_S = 10.0
 _RESERVED = 1_000
 """Sequence numbers of RESULTS taken from the store at once: an answer must not cost an fsync."""
 
@@ -56,6 +58,7 @@ class Downlink:
         self._boot = int(clock())  # above any used before, should the store be lost
         self._lock = threading.Lock()
         self._told_time: dict[int, float] = {}
+        self._told_key: dict[int, float] = {}
         self._reserved: dict[int, tuple[int, int, int]] = {}
         self._waiting: defaultdict[int, set[threading.Event]] = defaultdict(set)
         self._closed = False
@@ -64,7 +67,7 @@ class Downlink:
     # ---- what to say ---------------------------------------------------------------------------
 
     def for_senders_of(self, outcomes: Iterable[Outcome]) -> dict[int, list[bytes]]:
-        """TIME and COMMAND frames for each node that has just proved to be there.
+        """TIME, COMMAND and KEY frames for each node that has just proved to be there.
 
         A repeated frame is no proof: whoever replays it learns nothing.
         """
@@ -80,6 +83,8 @@ class Downlink:
                 frames.extend(self._trust_frames(frame.node_id))
         for node_id, frames in found.items():
             frames.extend(self._pending(node_id))
+            if (offered := self._keyring.offered(node_id)) is not None:
+                frames.extend(self._key_frame(node_id, offered))  # after all under the present key
         return found
 
     def pending(self, node_id: int) -> list[bytes]:
@@ -88,7 +93,7 @@ class Downlink:
 
     def results(self, node_id: int, outcomes: Sequence[Outcome]) -> list[bytes]:
         """RESULTS frames: what became of a node's verified frames."""
-        key = self._keyring.get(node_id)
+        key = self._keyring.speaking(node_id)
         entries = [(*o.frame.order, o.result) for o in outcomes if o.frame and o.verified]
         if key is None:
             return []
@@ -100,7 +105,7 @@ class Downlink:
         return made
 
     def _time_frame(self, node_id: int) -> bytes | None:
-        now, key = self._clock(), self._keyring.get(node_id)
+        now, key = self._clock(), self._keyring.speaking(node_id)
         with self._lock:
             if key is None or now - self._told_time.get(node_id, 0) < _TIME_AGAIN_S:
                 return None
@@ -112,7 +117,7 @@ class Downlink:
     def _trust_frames(self, node_id: int) -> list[bytes]:
         """The trust table for a node of the mesh that has not been told the newest yet."""
         issued_at, parts = self._announcement()
-        key = self._keyring.get(node_id)
+        key = self._keyring.speaking(node_id)
         with self._lock:
             if key is None or self._told_trust.get(node_id, 0) >= issued_at:
                 return []
@@ -124,6 +129,26 @@ class Downlink:
             encode(node_id, boot, sequence, now, Mesh(KIND_TRUST, part, True), key)
             for (boot, sequence), part in zip(order, parts, strict=True)
         ]
+
+    def _key_frame(self, node_id: int, offered: DeviceKey) -> list[bytes]:
+        """The key that a node is to go by from now on; said again until it was heard to."""
+        now, present = self._clock(), offered.previous
+        with self._lock:
+            if present is None or now - self._told_key.get(node_id, 0) < _KEY_AGAIN_S:
+                return []
+            self._told_key[node_id] = now
+        with self._store.write() as connection:
+            boot, sequence = commands.next_downlink(connection, node_id, self._boot)
+        if offered.method == "agreed":
+            own = rotation.own_private_key(self._keyring.folder)
+            method, content = KeyMethod.AGREED, agreement.public_key(own)
+        else:
+            method, content = (
+                KeyMethod.WRAPPED,
+                agreement.wrap_key(offered.key, present, node_id, offered.epoch, boot, sequence),
+            )
+        body = NextKey(method, offered.epoch, content)
+        return [encode(node_id, boot, sequence, int(now), body, present)]
 
     def _reserve(self, node_id: int) -> tuple[int, int]:
         with self._lock:

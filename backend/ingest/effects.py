@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,23 +10,14 @@ import sqlalchemy as sa
 
 from backend import signals
 from backend.ingest.fragments import Reassembler
-from backend.ingest.frame import (
-    Ack,
-    Event,
-    Fragment,
-    Frame,
-    FrameError,
-    Hello,
-    Mesh,
-    Result,
-    decode,
-)
-from backend.ingest.frame import FrameType as Type
+from backend.ingest.frame import decode
+from backend.ingest.frame_values import Ack, Event, Fragment, Frame, FrameError, Hello, Mesh, Result
+from backend.ingest.frame_values import FrameType as Type
 from backend.ingest.verify import Verdict
 from backend.mesh import neighbours
 from backend.mesh.receipts import KIND_RECEIPT, ReceiptError, read
-from backend.telemetry import commands, mesh, nodes
-from backend.telemetry.tables import fragments
+from backend.telemetry import commands, mesh, nodes, routes
+from backend.telemetry.node_tables import fragments
 
 Send = Callable[..., None]
 
@@ -39,6 +30,7 @@ class Effects:
         self._now_ms = now_ms
         self._events: list[dict[str, Any]] = []
         self._answered: list[tuple[int, bool]] = []
+        self._told: list[int] = []
 
     def apply(self, frame: Frame, verdict: Verdict) -> Verdict:
         """Does what the frame says; its verdict, which may become a refusal."""
@@ -71,9 +63,11 @@ class Effects:
         nodes.record_events(self._connection, self._events)
 
     def announce(self, sender: object, send: Send) -> None:
-        """Tells of acknowledgements, after the commit."""
+        """Tells of acknowledgements and of the field, after the commit."""
         for command_id, closed in self._answered:
             send(signals.command_acknowledged, sender, command_id=command_id, closed=closed)
+        for node_id in self._told:
+            send(signals.field_told, sender, node_id=node_id)
 
     def _ack(self, node_id: int, ack: Ack) -> None:
         said = commands.Ack(
@@ -85,11 +79,28 @@ class Effects:
 
     def _mesh(self, node_id: int, mesh: Mesh) -> None:
         report = neighbours.parse(mesh.content) if mesh.kind == neighbours.KIND else None
-        if report is not None:
-            told = {**asdict(report), "received_ms": self._now_ms}
-            nodes.record_mesh(self._connection, node_id, told)
+        if report is None:
+            return
+        self._told.append(node_id)
+        told = {**asdict(report), "received_ms": self._now_ms}
+        before = nodes.mesh_report(self._connection, node_id)
+        if before is None or _step(before) != _step(told):
+            self._reroute(node_id, told)
+        nodes.record_mesh(self._connection, node_id, told)
+
+    def _reroute(self, node_id: int, told: dict[str, Any]) -> None:
+        """Notes whose way to the gateway changes by a node's word: its own, and those over it."""
+        known = nodes.mesh_reports(self._connection)
+        now = {**known, node_id: told}
+        before, after = neighbours.whole_routes(known), neighbours.whole_routes(now)
+        for other, report in now.items():
+            change = after.get(other, []), before.get(other, [])
+            if change[0] != change[1]:
+                transport = report["transport"]
+                routes.record(self._connection, other, *change, transport, self._now_ms)
 
     def _hello(self, node_id: int, hello: Hello) -> None:
+        self._told.append(node_id)
         firmware = ".".join(map(str, hello.firmware))
         nodes.record_hello(
             self._connection,
@@ -161,6 +172,12 @@ class Effects:
                 node_id=frame.node_id, piece_index=piece.piece_index, frame=frame.raw
             )
         )
+
+
+def _step(report: Mapping[str, Any]) -> tuple[int, bool, tuple[int, ...]]:
+    """What of a report decides about routes."""
+    no_way = report["hops"] == neighbours.NO_WAY
+    return int(report["parent"]), no_way, tuple(report.get("onward", ()))
 
 
 def _goes_on(held: list[Frame], piece: Fragment) -> bool:

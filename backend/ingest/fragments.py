@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from backend.ingest.frame import (
-    MAX_PIECE_BYTES,
-    BadType,
-    Body,
-    Fragment,
-    Frame,
-    FrameType,
-    parser_of,
-    payload_of,
-)
+from backend.ingest.frame import MAX_PIECE_BYTES
+from backend.ingest.frame_payloads import parser_of, payload_of
+from backend.ingest.frame_values import BadType, Body, Fragment, Frame, FrameType
 
 
 def split(body: Body, message: int, piece_bytes: int = MAX_PIECE_BYTES) -> list[Fragment]:

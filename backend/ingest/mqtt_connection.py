@@ -29,6 +29,8 @@ _UNANSWERED = 1_000
 _WAITING = 10_000
 """Messages of ours that wait for the broker; more are dropped, and nodes ask again."""
 _GOODBYE_S = 1.0
+_LONGEST_NUMBER = 10
+"""Digits of 2^32; Python refuses to read one of thousands, and anybody may choose a topic."""
 _DOWNLINK_EXPIRY_S = 60
 """An older answer helps nobody: the node has repeated its frame by then."""
 
@@ -217,6 +219,22 @@ class Connection:
         if not self._complained:
             self._complained = True
             _LOG.warning("MQTT broker %s:%d %s", *self._broker.address, what)
+
+
+def topic_of(message: MQTTMessage) -> str:
+    """The topic; empty if it is no text, which a broker should have refused."""
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return ""
+
+
+def number_in(topic: str) -> int | None:
+    """The number before the topic's last level, 1 to 2^32 - 1; None if there is none."""
+    name = "".join(topic.split("/")[-2:-1])
+    if not name.isdecimal() or len(name) > _LONGEST_NUMBER:
+        return None
+    return int(name) if 0 < int(name) < 1 << 32 else None
 
 
 def _properties(packet: int) -> Properties:

@@ -19,8 +19,8 @@ from paho.mqtt.client import MQTTMessage
 
 from backend import signals
 from backend.ingest.downlink import Downlink
-from backend.ingest.frame import Result
-from backend.ingest.mqtt_connection import Broker, Connection
+from backend.ingest.frame_values import Result
+from backend.ingest.mqtt_connection import Broker, Connection, number_in, topic_of
 from backend.ingest.octets import join_octets, split_octets
 from backend.ingest.pipeline import Outcome, Pipeline
 
@@ -82,9 +82,8 @@ class MqttLine:
         self._jobs.put((node_id, via))
 
     def _on_message(self, message: MQTTMessage) -> None:
-        via = _node_of(message.topic)
-        frames = split_octets(bytes(message.payload)) if via is not None else []
-        self._jobs.put(_Arrived(via or 0, frames, message.mid, self.connection.epoch))
+        via, frames = read_message(message)
+        self._jobs.put(_Arrived(via, frames, message.mid, self.connection.epoch))
 
     # ---- the worker ----------------------------------------------------------------------------
 
@@ -131,7 +130,7 @@ class MqttLine:
         """What became of the frames; waits for a store that is out of reach. None: stopped."""
         while not self._stop.is_set():
             try:
-                outcomes = self._pipeline.submit(frames)
+                outcomes = self._pipeline.submit(frames, "mqtt")
             except Exception:
                 _LOG.exception("MQTT: frames could not be judged; their message is dropped")
                 return []
@@ -217,7 +216,7 @@ class MqttGateway:
             line.offer(values["board"], via)
 
 
-def _node_of(topic: str) -> int | None:
-    """The node id in `.../node/<id>/up`; None if that is none."""
-    name = topic.split("/")[-2]
-    return int(name) if name.isdecimal() and 0 < int(name) < 1 << 32 else None
+def read_message(message: MQTTMessage) -> tuple[int, list[bytes]]:
+    """The node of a topic `.../node/<id>/up` and the frames; of any other topic 0 and none."""
+    via = number_in(topic_of(message))
+    return (via, split_octets(bytes(message.payload))) if via is not None else (0, [])

@@ -15,14 +15,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from backend import signals
 from backend.ingest.directory import Directory
 from backend.ingest.effects import Effects
-from backend.ingest.frame import BadTag, Frame, FrameError, FrameType, Result, decode, verify
+from backend.ingest.frame import decode, verify
+from backend.ingest.frame_values import BadTag, Frame, FrameError, FrameType, Result
 from backend.ingest.keyring import Keyring
 from backend.ingest.seal import statement_of
 from backend.ingest.verify import Booking, Limits, Verdict, judge
@@ -40,6 +41,8 @@ _LOOK_AT_WRITER_S = 5.0
 _COUNTS_AFTER_S = 1.0
 """Counts of refused frames are stored that often when no reading comes."""
 
+Line = Literal["http", "serial", "mqtt"]
+"""What frames come to the gateway on."""
 _READINGS = (FrameType.KEYFRAME, FrameType.DELTA)
 _QUARANTINED = (Result.QUARANTINED_BACKWARD, Result.QUARANTINED_STEP)
 
@@ -87,6 +90,7 @@ class Pipeline:
         self._directory = Directory(store)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting = 0
+        self._line_of: dict[int, Line] = {}
         self._lock = threading.Lock()
         self._refused: Counter[tuple[int, str]] = Counter()
         self._thread: threading.Thread | None = None
@@ -94,8 +98,11 @@ class Pipeline:
 
     # ---- for transports ------------------------------------------------------------------------
 
-    def submit(self, raw_frames: Sequence[bytes]) -> list[Outcome]:
-        """What became of each frame, in order; returns when what is accepted is on disk."""
+    def submit(self, raw_frames: Sequence[bytes], via: Line = "http") -> list[Outcome]:
+        """What became of each frame, in order; returns when what is accepted is on disk.
+
+        `via`: the line on which they came.
+        """
         outcomes = [self._examine(raw) for raw in raw_frames]
         self._count_refused([outcome for outcome in outcomes if not outcome.verified])
         job = _Job([outcome for outcome in outcomes if outcome.verified])
@@ -106,6 +113,9 @@ class Pipeline:
                 _all_busy(job, "the gateway has more frames than it can store: repeat later")
             if job.error is not None:
                 raise job.error
+            for outcome in job.to_judge:
+                if outcome.result is Result.ACCEPTED and outcome.frame:
+                    self._line_of[outcome.frame.node_id] = via
             self._count_refused([o for o in job.to_judge if o.result is Result.BUSY])
         return outcomes
 
@@ -115,6 +125,10 @@ class Pipeline:
             if thread is None or not thread.is_alive():  # a defect: nobody would ever answer
                 _all_busy(job, "the gateway's writer has ended: repeat later")
                 return
+
+    def line_of(self, node_id: int) -> Line | None:
+        """The line on which a node was last heard since the start; None before."""
+        return self._line_of.get(node_id)
 
     def start(self) -> None:
         """Starts the writer."""

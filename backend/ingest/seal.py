@@ -8,7 +8,7 @@ from Crypto.Hash import SHA256
 from Crypto.PublicKey import ECC
 from Crypto.Signature import DSS
 
-from backend.ingest.frame import Frame, Reading
+from backend.ingest.frame_values import Frame, Reading
 from backend.telemetry.statements import Element, Statement
 
 _DOMAIN = b"Ohmstead registers 1"

@@ -18,7 +18,8 @@ import serial
 from backend import signals
 from backend.ingest import cobs
 from backend.ingest.downlink import Downlink
-from backend.ingest.frame import MAX_FRAME_BYTES, Malformed, Result
+from backend.ingest.frame import MAX_FRAME_BYTES
+from backend.ingest.frame_values import Malformed, Result
 from backend.ingest.pipeline import Outcome, Pipeline
 
 _LOG = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class SerialLine:
             self._send_woken(port)
 
     def _take(self, port: serial.Serial, packets: Sequence[bytes]) -> None:
-        outcomes = self._pipeline.submit([_unstuffed(packet) for packet in packets])
+        outcomes = self._pipeline.submit([_unstuffed(packet) for packet in packets], "serial")
         by_node: dict[int, list[Outcome]] = {}
         for outcome in outcomes:
             if outcome.verified and outcome.frame:

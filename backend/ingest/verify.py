@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from backend.ingest.frame import (
+from backend.ingest.frame import TAG_BYTES, decode
+from backend.ingest.frame_values import (
     MAX_REGISTER_WH,
-    TAG_BYTES,
     Delta,
     Frame,
     FrameError,
     FrameType,
     Reading,
     Result,
-    decode,
 )
 from backend.telemetry.node_state import NO_REGISTERS, NodeState, Registers
 

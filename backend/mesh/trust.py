@@ -8,11 +8,16 @@ its trust is at least what one of the honest ones saw of it (`trust_of`; held by
 A counterpart is a registered device that is on a route which both have tagged: inventing
 neighbours takes the victim's own tag, inventing devices takes keys that the operator gives out.
 
+Where more than half of a node's counterparts speak against it, who they are is looked at a second
+time (`_second_look`): the word of who is excluded itself, with more of its own counterparts against
+it, counts no longer. That only ever takes an exclusion back, so the bound above stays.
+
 Trust is in per mille.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -141,18 +146,19 @@ def trust_table(
             not in it are on mains, and their energy is not judged.
     """
     hops = hops_of(sessions)
-    of_node: defaultdict[int, list[Hop]] = defaultdict(list)
-    for pair, hop in hops.items():
-        for node in pair:
-            of_node[node].append(hop)
+    of_node: defaultdict[int, dict[int, Hop]] = defaultdict(dict)
+    for (one, other), hop in hops.items():
+        of_node[one][other] = of_node[other][one] = hop
     honest = energy_honesty(sessions, recharge_per_hour or {})
+    trust = {n: trust_of(list(of_node[n].values()), honest.get(n, FULL)) for n in known}
+    trust |= _second_look(of_node, trust, honest)
     nodes = {}
-    for node in known:
-        mine = of_node[node]
+    for node in trust:
+        mine = list(of_node[node].values())
         judged = len(mine) >= MIN_COUNTERPARTS
         nodes[node] = NodeTrust(
             node,
-            trust_of(mine, honest.get(node, FULL)),
+            trust[node],
             _upper_median([hop.relayed_pm for hop in mine]) if judged else FULL,
             _upper_median([hop.unbroken_pm for hop in mine]) if judged else FULL,
             honest.get(node, FULL),
@@ -179,15 +185,45 @@ def energy_honesty(
     found = {}
     for node, recharge in recharge_per_hour.items():
         mine = [(s, end) for s, end in zip(ordered, ended_at, strict=True) if _relays(node, s)]
+        starts = [session.started_at for session, _ in mine]
         checks = false = 0
         for before, after in pairwise(mine):
             stated, now = _energy(node, before[0]), _energy(node, after[0])
             since, until = before[0].started_at, after[0].started_at
-            used = sum(s.delivered for s, end in mine if s.started_at >= since and end <= until)
+            between = mine[bisect_left(starts, since) : bisect_right(starts, until)]
+            used = sum(s.delivered for s, end in between if end <= until)
             regained = recharge * (until - since) // 3600 + _ENERGY_SLACK
             checks += 1
             false += now == MAINS or now > stated - used + regained
         found[node] = (checks - false + _PRIOR) * FULL // (checks + _PRIOR)
+    return found
+
+
+def _second_look(
+    of_node: Mapping[int, Mapping[int, Hop]], trust: Mapping[int, int], honest: Mapping[int, int]
+) -> dict[int, int]:
+    """Trust of the nodes that are excluded at first, without the word of those that stay so.
+
+    One after another, who has the largest share of its counterparts against it stays excluded and
+    has no word any more; where that leaves a node with EXCLUDED_BELOW or more, it is taken back.
+    """
+    waiting = {node for node, found in trust.items() if found < EXCLUDED_BELOW}
+    gone: set[int] = set()
+    found: dict[int, int] = {}
+    while waiting:
+        worst: tuple[int, int, int] | None = None
+        for node in sorted(waiting):
+            left = [hop.trust_pm for other, hop in of_node[node].items() if other not in gone]
+            seen = _upper_median(left) if left else FULL
+            found[node] = seen * honest.get(node, FULL) // FULL
+            if found[node] < EXCLUDED_BELOW:
+                against = sum(one < EXCLUDED_BELOW for one in left) * FULL // max(1, len(left))
+                worst = min(worst or (1, 0, 0), (-against, found[node], node))
+        if worst is None:
+            break
+        gone.add(worst[2])
+        waiting.remove(worst[2])
+        found[worst[2]] = trust[worst[2]]
     return found
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.ingest.frame import BadTag, Delta, Frame, FrameError, Reading, decode, verify
+from backend.ingest.frame import decode, verify
+from backend.ingest.frame_values import BadTag, Delta, Frame, FrameError, Reading
 from backend.oracle.clock import SlotClock
 from backend.oracle.digests import BatteryReport
 from backend.oracle.facts import Rebase

@@ -15,7 +15,7 @@ from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
 from backend.oracle.digests import carbon_digest
 from backend.oracle.domains import read_domains
-from backend.oracle.due import Due, DueCalls
+from backend.oracle.due import Due, Keeper
 from backend.oracle.quorum import QuorumClient, QuorumError
 from backend.sustainability import CarbonTable
 from backend.telemetry import certificates
@@ -36,7 +36,7 @@ def _due(kind: str, what: int | str, call: Call[Any]) -> Due:
     return Due(f"{kind}:{what}", call, _GAS[kind], _PRIORITY)
 
 
-class CertificateKeeper:
+class CertificateKeeper(Keeper):
     """Looks for calls that certificates wait for, and writes them to the outbox.
 
     Args:
@@ -53,12 +53,9 @@ class CertificateKeeper:
         wake_sender: Callable[[], None],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
-        self._chain = chain
+        super().__init__(store, chain, wake_sender=wake_sender, now=now)
         self._quorum = quorum
         self._table = table
-        self._now = now
-        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
         self._looked_at = 0.0
 
     def sweep(self) -> int:

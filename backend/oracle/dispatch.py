@@ -14,7 +14,8 @@ from backend.chain.context import ChainContext
 from backend.chain.notices import announce
 from backend.chain.rpc import NodeUnreachableError, RpcError
 from backend.chain.types import SwitchState
-from backend.ingest.frame import Ack, Command, Frame, encode_command
+from backend.ingest.frame import encode_command
+from backend.ingest.frame_values import Ack, Command, Frame
 from backend.telemetry import commands, nodes, outbox
 from backend.telemetry.outbox import OutboxState
 from backend.telemetry.store import Store

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,32 @@ class DueCalls:
         if written:
             self._wake_sender()
         return written
+
+
+class Keeper(ABC):
+    """Finds the calls that fall due in one part of the contracts, and has them sent.
+
+    Args:
+        wake_sender: called after something was written
+        now: Unix seconds
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        chain: ChainContext,
+        *,
+        wake_sender: Callable[[], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._chain = chain
+        self._now = now
+        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
+
+    @abstractmethod
+    def sweep(self) -> int:
+        """Looks at everything once; how many calls were written."""
 
 
 class SweepThread:

@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.chain.contracts import ContractSet
 from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number, quantity
-from backend.ingest.frame import Frame
+from backend.ingest.frame_values import Frame
 from backend.ingest.seal import is_signed, statement_of
 from backend.telemetry.statements import Element
 

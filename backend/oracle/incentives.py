@@ -15,7 +15,7 @@ from backend.chain.contracts import Call
 from backend.oracle.attestation import Refusal
 from backend.oracle.digests import policy_digest
 from backend.oracle.domains import read_domains
-from backend.oracle.due import Due, DueCalls
+from backend.oracle.due import Due, Keeper
 from backend.oracle.policy_epoch import epoch_metrics, read_epoch
 from backend.oracle.proposal import PolicyProposal, ProposedLeaf
 from backend.oracle.quorum import QuorumClient, QuorumError
@@ -35,7 +35,7 @@ def _due(kind: str, what: int, call: Call[Any]) -> Due:
     return Due(f"{kind}:{what}", call, _GAS[kind], _PRIORITY)
 
 
-class IncentiveKeeper:
+class IncentiveKeeper(Keeper):
     """Looks for calls that incentives wait for, and writes them to the outbox."""
 
     def __init__(
@@ -47,11 +47,8 @@ class IncentiveKeeper:
         wake_sender: Callable[[], None],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
-        self._chain = chain
+        super().__init__(store, chain, wake_sender=wake_sender, now=now)
         self._quorum = quorum
-        self._now = now
-        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
         self._looked_at = 0.0
         self._told = 0
 

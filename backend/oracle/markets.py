@@ -6,19 +6,16 @@ is sent blindly, and each effect counts once on chain, so that doing it twice is
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
 from backend.chain.market_clients import MarketClients
 from backend.chain.types import BillingMode
-from backend.oracle.due import Due, DueCalls
+from backend.oracle.due import Due, Keeper
 from backend.oracle.settlement import tree_of
 from backend.telemetry import markets, slots, terms
 from backend.telemetry.slots import StoredLeaf
-from backend.telemetry.store import Store
 
 BATCH = 50
 """Most orders or members in one transaction: some 6 million gas."""
@@ -38,20 +35,8 @@ def _batches(meters: Sequence[int]) -> Iterator[Sequence[int]]:
         yield meters[first : first + BATCH]
 
 
-class MarketUpkeep:
+class MarketUpkeep(Keeper):
     """Looks for calls that are due in the markets and writes them to the outbox."""
-
-    def __init__(
-        self,
-        store: Store,
-        chain: ChainContext,
-        *,
-        wake_sender: Callable[[], None],
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._chain = chain
-        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
 
     def sweep(self) -> int:
         """Looks at everything once; how many calls were written."""

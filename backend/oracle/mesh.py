@@ -19,7 +19,7 @@ from backend.mesh.receipts import KeyOf
 from backend.mesh.trust import TrustTable, trust_table
 from backend.oracle.digests import receipts_digest
 from backend.oracle.domains import read_domains
-from backend.oracle.due import Due, DueCalls
+from backend.oracle.due import Due, Keeper
 from backend.oracle.mesh_evidence import MAX_BATCH, provable, proven
 from backend.oracle.quorum import QuorumClient, QuorumError
 from backend.telemetry import mesh, nodes
@@ -35,10 +35,11 @@ TRUST_WINDOW_S = 86_400
 _QUIET_S = 15.0
 _EVERY_S = 10.0
 _TELL_EVERY_S = 60.0
+_SHOW_EVERY_S = 5.0
 _GAS_RECEIPT, _GAS_CALL, _PRIORITY = 220_000, 120_000, 1
 
 
-class MeshKeeper:
+class MeshKeeper(Keeper):
     """Writes clearings to the outbox, each session's as soon as its receipts are in.
 
     Args:
@@ -57,13 +58,10 @@ class MeshKeeper:
         quiet_s: float = _QUIET_S,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
-        self._chain = chain
+        super().__init__(store, chain, wake_sender=wake_sender, now=now)
         self._quorum = quorum
         self._key_of = key_of
         self._quiet_s = quiet_s
-        self._now = now
-        self._calls = DueCalls(store, chain, wake_sender=wake_sender, now=now)
         self._looked_at = 0.0
         self._refused: dict[SessionKey, int] = {}
 
@@ -73,8 +71,8 @@ class MeshKeeper:
         if client is None or self._now() - self._looked_at < min(_EVERY_S, self._quiet_s):
             return 0
         self._looked_at = self._now()
-        self._calls.note()
-        if self._calls.is_on_its_way("receipts:batch"):
+        self._due.note()
+        if self._due.is_on_its_way("receipts:batch"):
             return 0
         judged = self._judged()
         if not judged:
@@ -92,7 +90,7 @@ class MeshKeeper:
             return 0
         gas = _GAS_CALL + _GAS_RECEIPT * len(receipts)
         due = Due("receipts:batch", client.clear(receipts, signatures), gas, _PRIORITY)
-        return self._calls.write(self._calls.that_succeed([due]))
+        return self._due.write(self._due.that_succeed([due]))
 
     def _judged(self) -> list[tuple[SessionKey, Receipt, dict[int, bytes]]]:
         now = self._now()
@@ -132,6 +130,7 @@ class MeshBook:
         self._now = now
         self._lock = threading.Lock()
         self._made_at = 0.0
+        self._shown: tuple[float, dict[int, int]] = (0.0, {})
         self._told: tuple[int, list[bytes]] = (0, [])
         self._content: Any = None
 
@@ -142,6 +141,15 @@ class MeshBook:
             known = sorted(nodes.all_nodes(connection))
             sessions = [one.cleared for one in mesh.cleared_since(connection, since)]
         return trust_table(sessions, known, self._recharge)
+
+    def trust_pm(self) -> dict[int, int]:
+        """Trust by node, per mille, of those that cleared sessions speak of; some seconds old."""
+        made_at, found = self._shown
+        if self._now() - made_at >= _SHOW_EVERY_S:
+            table = self.table()
+            found = {node: one.trust for node, one in table.nodes.items() if one.routes}
+            self._shown = self._now(), found
+        return found
 
     def announcement(self) -> tuple[int, list[bytes]]:
         """(issued at, parts) of the table that nodes are to have; 0 and none before the first

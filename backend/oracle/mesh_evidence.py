@@ -6,7 +6,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from backend.ingest.frame import FrameError, Malformed, Mesh, decode, verify
+from backend.ingest.frame import decode, verify
+from backend.ingest.frame_values import FrameError, Malformed, Mesh
 from backend.mesh.judging import Receipt, judge
 from backend.mesh.receipts import KIND_RECEIPT, Held, KeyOf, ReceiptError, Session, check, read
 

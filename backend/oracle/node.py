@@ -14,7 +14,7 @@ from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
 from backend.chain.types import Role
 from backend.chain.v2g import Plug, V2GClients
-from backend.ingest.frame import FrameError
+from backend.ingest.frame_values import FrameError
 from backend.mesh.receipts import ReceiptError
 from backend.oracle.attestation import KeyOf, Refusal, SlotChecks, check_battery, check_slot, no_key
 from backend.oracle.clock import SlotClock

@@ -22,6 +22,7 @@ from backend.pricing.opinion import (
     first_guess,
     form_price,
 )
+from backend.resilience.batteries import Stored, together
 
 RECENT_PRICES = 40
 """Prices in force that p_avg is the mean of: ten minutes of rounds of 15 s."""
@@ -103,9 +104,7 @@ class PriceView:
                 return
             flows = Flows.from_words(totals_lo, totals_hi)
             if self._slot:
-                self._power = mean_power(
-                    slot, flows, self._slot, self._flows, self._slot_metered_s
-                )
+                self._power = mean_power(slot, flows, self._slot, self._flows, self._slot_metered_s)
                 self._learn(self._power.demand_w)
                 self._note_slot_price(slot - self._slot)
             self._slot, self._flows = slot, flows
@@ -139,12 +138,12 @@ class PriceView:
                 self._learn(self._power.demand_w)  # no price was known when it was measured
             if self._power is None or self._estimator is None or not self._recent:
                 return None
-            # The mean of all banks: their capacities are not on chain.
-            charges = list(self._charges.values())
+            # All banks alike: their capacities are not on chain.
+            banks = together([Stored(soc_bps) for soc_bps in self._charges.values()])
             inputs = PriceInputs(
                 demand_w=self._power.demand_w,
                 renewable_w=self._power.renewable_w,
-                soc_bps=sum(charges) // len(charges) if charges else None,
+                soc_bps=banks.soc_bp,
                 bid_micro_inr_per_kwh=bid_micro_inr_per_kwh,
                 average_micro_inr_per_kwh=sum(self._recent) // len(self._recent),
             )

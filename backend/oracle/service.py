@@ -168,7 +168,7 @@ class OracleService:
             poke_every_s=min(12.0, max(1.0, chain.deployment.slot_seconds / 15)),
         )
         keyring = Keyring(settings.keys_dir / "nodes.json")
-        self.dispatcher = RelayDispatcher(store, chain, keyring.get, wake_sender=wake_sender)
+        self.dispatcher = RelayDispatcher(store, chain, keyring.speaking, wake_sender=wake_sender)
         self.settler = Settler(
             store, chain, every_slots=settings.settle_every_slots, wake_sender=wake_sender
         )

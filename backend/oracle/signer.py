@@ -58,6 +58,7 @@ from backend.oracle.price_view import PriceView
 from backend.oracle.proposal import PolicyProposal, ProposalError, SlotProposal
 from backend.oracle.signed_state import SignedState
 from backend.pricing.learned_opinion import JudgedAgent, LearnedPolicy
+from backend.request_json import RequestJson
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ _MOST_HOURS = 48
 def create_signer_app(node: OracleNode, price: PriceNode | None = None) -> Flask:
     """The node's HTTP interface; without `price` it takes no part in price rounds."""
     app = Flask(__name__)
+    app.json = RequestJson(app)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
 
     @app.get("/v1/status")
@@ -288,7 +290,7 @@ def build_parts(
         read_battery_nodes(settings.keys_dir / "batteries.json"),
         view=view,
         carbon=read_carbon_table(settings.carbon_file),
-        previous_key_of=keyring.previous,
+        previous_key_of=keyring.evidence,
     )
     if chain.clients.feed is None:
         return node, None

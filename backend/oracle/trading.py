@@ -7,21 +7,18 @@ to the outbox only if a simulation shows that it would succeed.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from backend.chain.context import ChainContext
 from backend.chain.contracts import Call, Contract, integer
 from backend.chain.deployment import DeployedContract
 from backend.chain.tie_readings import waiting_readings
 from backend.chain.trading import End, LotState, Progress, Terms, terms_of
 from backend.oracle.attestation import build_tree
-from backend.oracle.due import Due, DueCalls
+from backend.oracle.due import Due, Keeper
 from backend.oracle.registers import unpack_registers
 from backend.telemetry import slots, trades
 from backend.telemetry.slots import SlotState
-from backend.telemetry.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -52,21 +49,8 @@ class _Line(NamedTuple):
     salt: bytes
 
 
-class TradeKeeper:
+class TradeKeeper(Keeper):
     """Looks for calls that auctions and ties wait for, and writes them to the outbox."""
-
-    def __init__(
-        self,
-        store: Store,
-        chain: ChainContext,
-        *,
-        wake_sender: Callable[[], None],
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._chain = chain
-        self._now = now
-        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
 
     def sweep(self) -> int:
         """Looks at everything once; how many calls were written."""

@@ -6,17 +6,14 @@ and only sent if it would change something.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backend.chain.context import ChainContext
 from backend.chain.contracts import Call
 from backend.chain.types import RequestState, SupplyRequest
-from backend.oracle.due import Due, DueCalls
+from backend.oracle.due import Due, Keeper
 from backend.oracle.registers import unpack_registers
 from backend.telemetry import slots, terms
-from backend.telemetry.store import Store
 
 _GAS: Mapping[str, int] = {
     "draw": 350_000,
@@ -31,21 +28,8 @@ def _due(kind: str, what: int, call: Call[Any]) -> Due:
     return Due(f"{kind}:{what}", call, _GAS[kind], _PRIORITY[kind])
 
 
-class Upkeep:
+class Upkeep(Keeper):
     """Looks for calls that are due and writes them to the outbox."""
-
-    def __init__(
-        self,
-        store: Store,
-        chain: ChainContext,
-        *,
-        wake_sender: Callable[[], None],
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._store = store
-        self._chain = chain
-        self._now = now
-        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
 
     def sweep(self) -> int:
         """Looks at everything once; how many calls were written."""

@@ -65,6 +65,14 @@ class _Line(NamedTuple):
     salt: bytes
 
 
+class _Word(NamedTuple):
+    """What a charge point is told: a direction, W, and until when it holds."""
+
+    direction: charging_orders.Direction
+    power_w: int
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Under:
     """A session on chain that is not closed, with what the charge point says of it now."""
@@ -192,8 +200,13 @@ class V2GKeeper:
         return clients.exchange.start(agreed, consent.signature, plug, signatures)
 
     def _consent(self, clients: V2GClients, car: ChargingSession) -> v2g.Consent | None:
-        """What the owner has signed for this car, this charge point and now."""
+        """What the owner has signed for this car, this charge point and now, if the card is the
+        owner's own."""
         assert car.ev_id is not None
+        asked = clients.vehicles.ev_of(car.ev_id)
+        owner = str(self._chain.views.ask(asked, max_age_s=60.0)["owner"])  # for good
+        if (car.account or "").lower() != owner.lower():
+            return None
         nonce, busy = self._chain.views.ask(clients.exchange.ev_state(car.ev_id), max_age_s=0.0)
         with self._store.read() as connection:
             consent = v2g.consent(connection, car.ev_id, nonce)
@@ -366,44 +379,46 @@ class V2GKeeper:
         """Has charge points do in this slot what was ordered for it. A car whose owner has signed
         waits for its first order."""
         running = [one for one in under if one.state.end_slot == 0 and one.plugged is not None]
-        asked = [clients.exchange.ordered(one.session_id, slot) for one in running]
+        both = (slot, slot + 1)
+        asked = [clients.exchange.ordered(one.session_id, s) for one in running for s in both]
         told = self._chain.views.ask_many(asked, max_age_s=0.0)
-        wanted: dict[int, tuple[Direction, int]] = {}
-        for one, (way, wh) in zip(running, told, strict=True):
+        wanted: dict[int, _Word] = {}
+        for one, (way, wh), (then, _) in zip(running, told[::2], told[1::2], strict=True):
             assert one.plugged is not None
             power_w = int(wh * _WH_SECONDS / self._metered_s)
-            wanted[one.plugged.session_id] = (Direction(way), power_w)
+            until = self._lasts_until(Direction(way), then == way, slot)
+            wanted[one.plugged.session_id] = _Word(_ORDER_OF[Direction(way)], power_w, until)
         for car in plugged:
             waits = car.ev_id is not None and car.session_id not in wanted
             if waits and self._consent(clients, car) is not None:
-                wanted[car.session_id] = (Direction.IDLE, 0)
-        self._give(wanted, slot)
+                until = self._lasts_until(Direction.IDLE, True, slot)
+                wanted[car.session_id] = _Word(_ORDER_OF[Direction.IDLE], 0, until)
+        self._give(wanted)
 
-    def _give(self, wanted: Mapping[int, tuple[Direction, int]], slot: int) -> None:
-        if not wanted:
-            return
+    def _lasts_until(self, way: Direction, goes_on: bool, slot: int) -> int:
+        """Unix seconds. What goes on in the next slot lasts into it, until the next word comes;
+        what does not ends with its slot: what a car gives unasked earns nothing."""
         end = (slot + 1) * self._slot_s
-        # A charge point without word charges as it likes: the next word comes before this ends.
-        lasts = {way: end + max(1, self._slot_s // 5) for way in Direction}
-        lasts[Direction.IDLE] = end + 3 * self._slot_s
+        if way is Direction.IDLE:
+            return end + 3 * self._slot_s
+        return end + max(1, self._slot_s // 5) if goes_on else end
+
+    def _give(self, wanted: Mapping[int, _Word]) -> None:
+        """Tells charge points what is not what they were told last."""
         with self._store.read() as connection:
-            newest = {
-                session_id: charging_orders.newest(connection, session_id) for session_id in wanted
-            }
+            newest = {one: charging_orders.newest(connection, one) for one in wanted}
         news = {
-            session_id: (way, power_w)
-            for session_id, (way, power_w) in wanted.items()
+            session_id: word
+            for session_id, word in wanted.items()
             if (last := newest[session_id]) is None
-            or (last.direction, last.power_w, last.until) != (_ORDER_OF[way], power_w, lasts[way])
+            or (last.direction, last.power_w, last.until) != word
         }
         if not news:
             return
         now_ms = int(self._now() * 1000)
         with self._store.write() as connection:
-            for session_id, (way, power_w) in news.items():
-                charging_orders.give(
-                    connection, session_id, _ORDER_OF[way], power_w, lasts[way], now_ms
-                )
+            for session_id, word in news.items():
+                charging_orders.give(connection, session_id, *word, now_ms)
 
 
 def _at_point(plugged: Sequence[ChargingSession], state: ChainSession) -> ChargingSession | None:

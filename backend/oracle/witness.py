@@ -21,7 +21,7 @@ from backend.chain.witness import Evidence, LeafWords, ProofWords, WitnessSettin
 from backend.ingest.seal import is_signed
 from backend.oracle.attestation import build_tree
 from backend.oracle.clock import SlotClock
-from backend.oracle.due import Due, DueCalls
+from backend.oracle.due import Due, Keeper
 from backend.telemetry import events, slots, statements
 from backend.telemetry.events import ChainEvent
 from backend.telemetry.slots import unpack
@@ -109,7 +109,7 @@ def bears_out(
 # ---- the keeper ----------------------------------------------------------------------------------
 
 
-class WitnessKeeper:
+class WitnessKeeper(Keeper):
     """Looks for contradictions, for accusations to answer, and for those to conclude."""
 
     def __init__(
@@ -120,10 +120,7 @@ class WitnessKeeper:
         wake_sender: Callable[[], None],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
-        self._chain = chain
-        self._now = now
-        self._due = DueCalls(store, chain, wake_sender=wake_sender, now=now)
+        super().__init__(store, chain, wake_sender=wake_sender, now=now)
         self._clock = SlotClock(chain.deployment.slot_seconds)
         self._ledger = bytes.fromhex(chain.contracts["MeterLedger"].address[2:])
         self._checked: dict[tuple[int, int, int], bool] = {}

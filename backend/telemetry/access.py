@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import access_log, sessions
+from backend.telemetry.access_tables import access_log, sessions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import certificate_lots as lots
-from backend.telemetry.tables import certificates
+from backend.telemetry.certificate_tables import certificate_lots as lots
+from backend.telemetry.certificate_tables import certificates
 from backend.telemetry.upsert import insert_or_replace
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import commands, node_state, relay_acks
+from backend.telemetry.node_tables import commands, node_state, relay_acks
 from backend.telemetry.upsert import insert_or_keep
 
 SEQUENCE_BITS = 40

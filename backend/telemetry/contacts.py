@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import commands, relay_acks
+from backend.telemetry.node_tables import commands, relay_acks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import chain_events, cursors, event_accounts, followed_blocks
+from backend.telemetry.chain_tables import chain_events, cursors, event_accounts, followed_blocks
 from backend.telemetry.upsert import insert_or_replace
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")

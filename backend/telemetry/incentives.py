@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import incentive_projects as projects
+from backend.telemetry.certificate_tables import incentive_projects as projects
 from backend.telemetry.upsert import insert_or_replace
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import market_clearings, market_orders, pool_lines
-from backend.telemetry.tables import pool_members as members
-from backend.telemetry.tables import pool_slots as slots
+from backend.telemetry.market_tables import market_clearings, market_orders, pool_lines
+from backend.telemetry.market_tables import pool_members as members
+from backend.telemetry.market_tables import pool_slots as slots
 from backend.telemetry.upsert import insert_or_replace
 
 

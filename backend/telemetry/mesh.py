@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from backend.mesh.trust import Cleared
-from backend.telemetry.tables import mesh_receipts as receipts
-from backend.telemetry.tables import mesh_sessions as sessions
+from backend.telemetry.mesh_tables import mesh_receipts as receipts
+from backend.telemetry.mesh_tables import mesh_sessions as sessions
 from backend.telemetry.upsert import insert_or_replace
 
 SessionKey = tuple[int, int]

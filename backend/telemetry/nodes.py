@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from backend.telemetry import events
 from backend.telemetry.node_state import NodeState, Registers
+from backend.telemetry.node_tables import node_events, node_state, nodes, readings
 from backend.telemetry.slots import REGISTER_NAMES, pack, unpack
-from backend.telemetry.tables import node_events, node_state, nodes, readings
 from backend.telemetry.upsert import insert_or_keep, insert_or_replace
 
 _IN_ONE_QUERY = 500
@@ -256,6 +256,13 @@ def record_mesh(connection: sa.Connection, node_id: int, report: Mapping[str, An
     """Stores what a node says of its radio."""
     statement = node_state.update().where(node_state.c.node_id == node_id)
     connection.execute(statement.values(mesh=dict(report)))
+
+
+def mesh_report(connection: sa.Connection, node_id: int) -> dict[str, Any] | None:
+    """What a node last said of its radio; None if nothing yet."""
+    statement = sa.select(node_state.c.mesh).where(node_state.c.node_id == node_id)
+    found = connection.execute(statement).scalar_one_or_none()
+    return dict(found) if found else None
 
 
 def mesh_reports(connection: sa.Connection) -> dict[int, dict[str, Any]]:

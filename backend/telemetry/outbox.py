@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import outbox
+from backend.telemetry.chain_tables import outbox
 from backend.telemetry.upsert import insert_or_keep
 
 

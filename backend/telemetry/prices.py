@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import price_opinions, price_rounds
+from backend.telemetry.market_tables import price_opinions, price_rounds
 from backend.telemetry.upsert import insert_or_keep
 
 

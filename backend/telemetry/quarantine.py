@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import quarantine
+from backend.telemetry.node_tables import quarantine
 
 
 @dataclass(frozen=True, slots=True)

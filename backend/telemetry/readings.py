@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from backend.telemetry.chain_tables import leaves
+from backend.telemetry.node_tables import frame_counts, node_state, nodes, readings
 from backend.telemetry.slots import REGISTER_NAMES
-from backend.telemetry.tables import frame_counts, leaves, node_state, nodes, readings
 from backend.telemetry.upsert import insert_or_add
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import leaves, nodes, readings, settled_meters, slots
+from backend.telemetry.chain_tables import leaves, settled_meters, slots
+from backend.telemetry.node_tables import nodes, readings
 from backend.telemetry.upsert import insert_or_replace
 
 REGISTER_NAMES = (
@@ -206,9 +207,7 @@ def committed_after(connection: sa.Connection, slot: int, limit: int = 16) -> li
     return list(connection.execute(statement.order_by(slots.c.slot).limit(limit)).scalars())
 
 
-def committed_between(
-    connection: sa.Connection, first: int, last: int, limit: int
-) -> list[Slot]:
+def committed_between(connection: sa.Connection, first: int, last: int, limit: int) -> list[Slot]:
     """Slots on chain from `first` to `last`, oldest first, `limit` of them at most."""
     statement = (
         slots.select()

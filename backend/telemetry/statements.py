@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from backend.telemetry import events
 from backend.telemetry.events import ChainEvent
+from backend.telemetry.node_tables import readings, statements
 from backend.telemetry.slots import pack, unpack
-from backend.telemetry.tables import readings, statements
 from backend.telemetry.upsert import insert_or_keep
 
 _ELEMENT_EVENTS = ("ElementEnrolled", "ElementEnded")
@@ -45,6 +45,11 @@ class Element:
     offsets: tuple[int, ...] = (0,) * 6
     since: int = 0
     until: int = 0
+
+    @property
+    def public_key(self) -> bytes:
+        """x || y, 64 bytes."""
+        return self.x.to_bytes(32, "big") + self.y.to_bytes(32, "big")
 
     def booked(self, statement: Statement) -> tuple[int, ...]:
         """The registers of a statement as they are booked."""
@@ -98,6 +103,18 @@ def newest(
     )
     row = connection.execute(statement).one_or_none()
     return (_statement(row), row.reading_id) if row is not None else None
+
+
+def last(connection: sa.Connection, meter_id: int, enrolment: int) -> Statement | None:
+    """The newest statement of an element by its own counter."""
+    statement = (
+        statements.select()
+        .where(statements.c.meter_id == meter_id, statements.c.enrolment == enrolment)
+        .order_by(statements.c.counter.desc())
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    return _statement(row) if row is not None else None
 
 
 def of_meter(

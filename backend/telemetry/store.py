@@ -16,7 +16,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry import charging_tables, v2g_tables  # noqa: F401 - add their tables
 from backend.telemetry.tables import metadata, schema_version
 
 SCHEMA_VERSION = 1

@@ -6,7 +6,7 @@ import threading
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import chain_events
+from backend.telemetry.chain_tables import chain_events
 
 _MAY_CHANGE_BLOCKS = 128
 """The newest blocks are counted anew: a reorganisation may take them back."""

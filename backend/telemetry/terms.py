@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import meter_terms
+from backend.telemetry.chain_tables import meter_terms
 from backend.telemetry.upsert import insert_or_replace
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import auction_bids, auction_lots, tie_agreements, tie_slots
+from backend.telemetry.market_tables import auction_bids, auction_lots, tie_agreements, tie_slots
 from backend.telemetry.upsert import insert_or_replace
 
 Row = Mapping[str, Any]

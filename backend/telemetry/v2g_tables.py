@@ -5,89 +5,89 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from backend.telemetry.tables import metadata
+from backend.telemetry.columns import amount, key, metadata, needed
 
 v2g_cars = sa.Table(
     "v2g_cars",
     metadata,
-    sa.Column("ev_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("owner", sa.String, nullable=False, default="", index=True),
-    sa.Column("capacity_wh", sa.BigInteger, nullable=False, default=0),
-    sa.Column("reserve_bps", sa.Integer, nullable=False, default=0),
-    sa.Column("retired", sa.Boolean, nullable=False, default=False),
+    key("ev_id"),
+    needed("owner", sa.String, default="", index=True),
+    amount("capacity_wh"),
+    amount("reserve_bps", sa.Integer),
+    needed("retired", sa.Boolean, default=False),
 )
 
 v2g_points = sa.Table(
     "v2g_points",
     metadata,
-    sa.Column("meter_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("max_charge_wh", sa.BigInteger, nullable=False, default=0),  # a slot
-    sa.Column("max_discharge_wh", sa.BigInteger, nullable=False, default=0),
+    key("meter_id"),
+    amount("max_charge_wh"),  # a slot
+    amount("max_discharge_wh"),
 )
 """0 and 0: taken out."""
 
 v2g_rates = sa.Table(
     "v2g_rates",
     metadata,
-    sa.Column("from_slot", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("base_micro_inr_per_kwh", sa.BigInteger, nullable=False),
-    sa.Column("multiplier_bps", sa.Integer, nullable=False),
-    sa.Column("demand_bps", sa.Integer, nullable=False),
-    sa.Column("carbon_bps", sa.Integer, nullable=False),
+    key("from_slot"),
+    needed("base_micro_inr_per_kwh"),
+    needed("multiplier_bps", sa.Integer),
+    needed("demand_bps", sa.Integer),
+    needed("carbon_bps", sa.Integer),
 )
 
 v2g_sessions = sa.Table(
     "v2g_sessions",
     metadata,
-    sa.Column("session_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("ev_id", sa.BigInteger, nullable=False, default=0, index=True),
-    sa.Column("meter_id", sa.BigInteger, nullable=False, default=0),
-    sa.Column("started_at", sa.BigInteger, nullable=False, default=0),
-    sa.Column("departure_slot", sa.BigInteger, nullable=False, default=0),
+    key("session_id"),
+    amount("ev_id", index=True),
+    amount("meter_id"),
+    amount("started_at"),
+    amount("departure_slot"),
     sa.Column("end_slot", sa.BigInteger),  # None: it runs
-    sa.Column("reserve_bps", sa.Integer, nullable=False, default=0),
-    sa.Column("target_bps", sa.Integer, nullable=False, default=0),
-    sa.Column("max_micro_inr_per_kwh", sa.BigInteger, nullable=False, default=0),
-    sa.Column("min_reward_micro_inr_per_kwh", sa.BigInteger, nullable=False, default=0),
-    sa.Column("escrow_micro_inr", sa.BigInteger, nullable=False, default=0),
+    amount("reserve_bps", sa.Integer),
+    amount("target_bps", sa.Integer),
+    amount("max_micro_inr_per_kwh"),
+    amount("min_reward_micro_inr_per_kwh"),
+    amount("escrow_micro_inr"),
     sa.Column("refunded_micro_inr", sa.BigInteger),  # None: not closed
     sa.Column("opened_slot", sa.BigInteger),
-    sa.Column("soc_bps", sa.Integer, nullable=False, default=0),
+    amount("soc_bps", sa.Integer),
     sa.Column("soc_slot", sa.BigInteger),  # None: as when it was plugged in
-    sa.Column("direction", sa.Integer, nullable=False, default=0),  # chain Direction, last ordered
-    sa.Column("wh_per_slot", sa.BigInteger, nullable=False, default=0),
-    sa.Column("order_from_slot", sa.BigInteger, nullable=False, default=0),
-    sa.Column("order_until_slot", sa.BigInteger, nullable=False, default=0),
-    sa.Column("order_due", sa.Boolean, nullable=False, default=False),
-    sa.Column("tx_hash", sa.String, nullable=False, default=""),
+    amount("direction", sa.Integer),  # chain Direction, last ordered
+    amount("wh_per_slot"),
+    amount("order_from_slot"),
+    amount("order_until_slot"),
+    needed("order_due", sa.Boolean, default=False),
+    needed("tx_hash", sa.String, default=""),
 )
 
 v2g_flows = sa.Table(
     "v2g_flows",
     metadata,
-    sa.Column("session_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("slot", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("previous_slot", sa.BigInteger, nullable=False),
-    sa.Column("charged_wh", sa.BigInteger, nullable=False),
-    sa.Column("discharged_wh", sa.BigInteger, nullable=False),
-    sa.Column("price_micro_inr_per_kwh", sa.BigInteger, nullable=False),
-    sa.Column("reward_micro_inr_per_kwh", sa.BigInteger, nullable=False),
-    sa.Column("cost_micro_inr", sa.BigInteger, nullable=False),
-    sa.Column("reward_micro_inr", sa.BigInteger, nullable=False),
-    sa.Column("unpaid_micro_inr", sa.BigInteger, nullable=False),
-    sa.Column("unordered_wh", sa.BigInteger, nullable=False),
-    sa.Column("at", sa.BigInteger, nullable=False),
-    sa.Column("tx_hash", sa.String, nullable=False),
+    key("session_id"),
+    key("slot"),
+    needed("previous_slot"),
+    needed("charged_wh"),
+    needed("discharged_wh"),
+    needed("price_micro_inr_per_kwh"),
+    needed("reward_micro_inr_per_kwh"),
+    needed("cost_micro_inr"),
+    needed("reward_micro_inr"),
+    needed("unpaid_micro_inr"),
+    needed("unordered_wh"),
+    needed("at"),
+    needed("tx_hash", sa.String),
 )
 
 v2g_authorisations = sa.Table(
     "v2g_authorisations",
     metadata,
-    sa.Column("ev_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("nonce", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("meter_id", sa.BigInteger, nullable=False),
-    sa.Column("terms", sa.JSON, nullable=False),  # chain.v2g.Authorisation, integers as text
-    sa.Column("signature", sa.String, nullable=False),
-    sa.Column("received_at", sa.BigInteger, nullable=False),
+    key("ev_id"),
+    key("nonce"),
+    needed("meter_id"),
+    needed("terms", sa.JSON),  # chain.v2g.Authorisation, integers as text
+    needed("signature", sa.String),
+    needed("received_at"),
 )
 """What owners have signed for a coming session; the newest for a nonce."""

@@ -18,9 +18,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.ingest.frame import (
-    HEADER_BYTES,
-    TAG_BYTES,
+from backend.ingest.frame import HEADER_BYTES, TAG_BYTES, encode
+from backend.ingest.frame_values import (
     Ack,
     AckResult,
     Body,
@@ -30,15 +29,15 @@ from backend.ingest.frame import (
     Poll,
     Reading,
     Result,
-    encode,
 )
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits
 from backend.telemetry import nodes, readings
+from backend.telemetry.node_tables import frame_counts
 from backend.telemetry.nodes import Node
 from backend.telemetry.store import open_store
-from backend.telemetry.tables import frame_counts, metadata
+from backend.telemetry.tables import metadata
 
 START = 1_800_000_000
 METERS = 20

@@ -42,12 +42,15 @@ from backend.chain.deployment import Deployment
 from backend.chain.follower import EventFollower
 from backend.chain.projections import projections
 from backend.config import Settings
-from backend.ingest.frame import Ack, AckResult
+from backend.ingest.frame_values import Ack, AckResult
 from backend.ingest.keyring import Keyring
 from backend.oracle.dispatch import RelayDispatcher
+from backend.oracle.registers import EntityKind, Registers
 from backend.oracle.service import OracleStatus
-from backend.telemetry import commands, nodes
+from backend.oracle.sum_tree import Leaf, SumTree
+from backend.telemetry import commands, nodes, slots
 from backend.telemetry.nodes import Node
+from backend.telemetry.slots import Slot, SlotState, StoredLeaf, pack
 from backend.telemetry.store import Store, open_store
 
 SLOT_SECONDS = 15
@@ -173,6 +176,33 @@ class World:
         return self.client.post(
             f"/api/nodes/{node}/commands", data=frame, content_type="application/octet-stream"
         )
+
+    def close_slot(self, number: int, previous: int, registers: dict[int, int]) -> SumTree:
+        """A slot as the closer would store it, of consumers' import registers."""
+        leaves = {
+            meter: Leaf(meter, EntityKind.CONSUMER, Registers(imported_wh=wh), bytes([meter]) * 32)
+            for meter, wh in sorted(registers.items())
+        }
+        tree = SumTree.build(leaves.values())
+        before = None
+        with self.store.write() as connection:
+            stored = slots.get(connection, previous)
+            before = stored.totals_lo if stored else 0
+            slots.insert_closed(
+                connection,
+                Slot(
+                    number, previous, tree.root, tree.totals.lo, tree.totals.hi, len(leaves),
+                    number * 1000, tree.totals.lo - before, "deficit", SlotState.CLOSED, (),
+                    None, None, None,
+                ),
+                [
+                    StoredLeaf(
+                        meter, CONSUMER, pack((0, 0, 0, wh, 0, 0)), bytes([meter]) * 32, 0, False
+                    )
+                    for meter, wh in sorted(registers.items())
+                ],
+            )  # fmt: skip
+        return tree
 
     def acknowledge(self, switch: int, closed: bool) -> None:
         """The board's word that it has done the switch's newest command."""

@@ -9,7 +9,7 @@ import pytest
 from ingest_kit import METERS, Clock, provision, send, write_keys
 from meters import SINCE, Meter
 
-from backend.ingest.frame import Result
+from backend.ingest.frame_values import Result
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits

@@ -10,7 +10,17 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["fuzz_targets", "backend.ingest", "backend.oracle.proposal", "devices.esp32"]
+    include=[
+        "fuzz_targets",
+        "backend.api.blynk",
+        "backend.api.home_assistant",
+        "backend.api.node_routes",
+        "backend.charging",
+        "backend.ingest",
+        "backend.mesh",
+        "backend.oracle.proposal",
+        "devices.esp32",
+    ]
 ):
     from fuzz_targets import TARGETS
 

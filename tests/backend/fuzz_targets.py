@@ -6,28 +6,53 @@ code (fuzz.py).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from flask import Flask
+from paho.mqtt.client import MQTTMessage
 from pydantic import ValidationError
 
-from backend.api import node_routes
+from backend.api import home_assistant, node_routes
+from backend.api.blynk import BlynkTokens, blynk_blueprint
 from backend.api.errors import ApiError
-from backend.ingest import cobs, seal
+from backend.charging import frames as ocpp_frames
+from backend.charging.ocpp2 import Ocpp2
+from backend.charging.ocpp16 import Ocpp16
+from backend.charging.said import Refused
+from backend.ingest import cobs, mqtt_gateway, seal
 from backend.ingest.fragments import Reassembler
-from backend.ingest.frame import Delta, Fragment, FrameError, Reading, decode
+from backend.ingest.frame import decode
+from backend.ingest.frame_values import Delta, Fragment, FrameError, Reading
 from backend.ingest.serial_gateway import PacketSplitter
+from backend.mesh import receipts
 from backend.oracle.proposal import ProposalError, SlotProposal
+from backend.request_json import RequestJson
 from backend.telemetry.statements import Element
+from devices.esp32 import estar_packets
 from devices.esp32 import frame as firmware
 
 _APP = Flask(__name__)
+_APP.json = RequestJson(_APP)
+_BLYNK_TOKEN = "a-token-of-a-board-0123456789"
+_DIALECTS = (Ocpp16(), Ocpp2("2.0.1"), Ocpp2("2.1"))
+_PACKET_KINDS = tuple(bytes([kind]) for kind in range(0xE1, 0xE6))
+_PACKETS = (
+    estar_packets.get_request,
+    estar_packets.get_reply,
+    estar_packets.get_data,
+    estar_packets.get_delivered,
+    estar_packets.get_broken,
+)
 _ELEMENT = Element(
     1,
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
@@ -122,6 +147,107 @@ def http_readings(data: bytes) -> None:
         assert node_routes._frames_of_request() == [data]
 
 
+def mqtt_message(data: bytes) -> None:
+    """What a broker delivers: any topic and payload, then a node's line and a relay's order."""
+    cut = data[0] if data else 0
+    given, payload = data[1 : 1 + cut], data[1 + cut :]
+    for topic in (given, b"grid/node/" + given + b"/up", b"grid/relay/" + given + b"/set"):
+        message = MQTTMessage(1, topic)
+        message.payload = payload
+        via, frames = mqtt_gateway.read_message(message)
+        assert 0 <= via < 1 << 32
+        assert via or not frames
+        for frame in frames:
+            with suppress(FrameError):
+                decode(frame)
+        for payload_of_order in (payload, b"ON"):
+            message.payload = payload_of_order
+            order = home_assistant.read_order(message)
+            assert order is None or 0 < order[0] < 1 << 32
+
+
+def blynk_request(data: bytes) -> None:
+    """A request with a good token to each of Blynk's paths: any query, any body."""
+    query, _, body = data.partition(b"\0")
+    given = query.decode("latin-1")
+    for path, method in (
+        ("get", "GET"), ("getAll", "GET"), ("update", "GET"), ("batch/update", "GET"),
+        ("batch/update", "POST"),
+    ):  # fmt: skip
+        for asked in (given, f"token={_BLYNK_TOKEN}&{given}", f"token={_BLYNK_TOKEN}&pin=v1"):
+            context = _blynk().test_request_context(
+                f"/external/api/{path}", method=method, query_string=asked,
+                data=body, content_type="application/json",
+            )  # fmt: skip
+            with context:
+                answer = _blynk().full_dispatch_request()  # what nobody handles comes out here
+            assert answer.status_code in (200, 400, 403, 429), answer.status
+            if answer.status_code != 200:
+                assert isinstance(answer.get_json()["error"]["message"], str)
+
+
+def ocpp_message(data: bytes) -> None:
+    """A text frame of a charge point: read, held against its version's schema, understood."""
+    asyncio.run(_ocpp(data))
+
+
+async def _ocpp(data: bytes) -> None:
+    text = data.decode(errors="replace")
+    for dialect in _DIALECTS:
+        for action in ("", "StartTransaction", "TransactionEvent", "MeterValues"):
+            shown = f'[2,"1","{action}",{text}]' if action else text
+            with suppress(ocpp_frames.Garbage, Refused):
+                found = ocpp_frames.parse(shown)
+                if isinstance(found, ocpp_frames.Call):
+                    await ocpp_frames.check(dialect, found)
+                    dialect.read(found.action, found.payload, 1_800_000_000_000)
+
+
+def mesh_receipt(data: bytes) -> None:
+    """What a node says it holds of a mesh session."""
+    with suppress(receipts.ReceiptError):
+        receipts.check(receipts.read(data), lambda _node: bytes(32))
+
+
+def mesh_packet(data: bytes) -> None:
+    """What a radio hears of a route: any node's, or anybody's."""
+    for kind in (data[:1], *_PACKET_KINDS):
+        for read in _PACKETS:
+            found = read(kind + data[1:])
+            assert found is None or isinstance(found, tuple)
+
+
+class _Board:
+    """Two relays, as `RelayReader` shows them; orders are noted."""
+
+    def __init__(self) -> None:
+        self.forced: list[tuple[int, bool]] = []
+
+    def overview(self) -> SimpleNamespace:
+        shown = [
+            SimpleNamespace(board=5, pin=pin, switch_id=pin + 1, acknowledged_closed=True)
+            for pin in (0, 1)
+        ]
+        return SimpleNamespace(relays=shown)
+
+    def known_switches(self) -> list[SimpleNamespace]:
+        return []
+
+    def force(self, switch_id: int, closed: bool) -> None:
+        self.forced.append((switch_id, closed))
+
+
+@cache
+def _blynk() -> Flask:
+    board = _Board()
+    tokens = BlynkTokens(Path("no such file"), [(5, _BLYNK_TOKEN)])
+    app = Flask("blynk")
+    app.json = RequestJson(app)
+    services: Any = SimpleNamespace(relays=board)
+    app.register_blueprint(blynk_blueprint(services, tokens, board))
+    return app
+
+
 def _fragment_frame() -> bytes:
     from backend.ingest.frame import encode
 
@@ -140,5 +266,13 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         fragments,
         slot_proposal,
         http_readings,
+        mqtt_message,
+        blynk_request,
+        ocpp_message,
+        mesh_receipt,
+        mesh_packet,
     )
 }
+
+if __name__ == "__main__":
+    print(*TARGETS)  # for `make fuzz`

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from meters import SINCE, key_of
 
-from backend.ingest.frame import Result
+from backend.ingest.frame_values import Result
 from backend.ingest.pipeline import Pipeline
 from backend.telemetry import nodes, readings
 from backend.telemetry.nodes import Node

@@ -24,42 +24,11 @@ from eth_utils.crypto import keccak
 from backend.chain.contracts import Call, Contract
 from backend.chain.deployment import DeployedContract, Deployment, parse_deployment
 from backend.chain.rpc import NodeUnreachableError, RpcClient, RpcError, number
+from scripts.construction import ORDER
 from scripts.roles import CONTRACT_ROLES, FUNCTION_ROLES, Role, functions_by_role
 
 ROOT = Path(__file__).resolve().parents[2]
 MNEMONIC = "test test test test test test test test test test test junk"
-NAMES = (
-    "AccessManager",
-    "OracleQuorum",
-    "Stablecoin",
-    "GridToken",
-    "PowerCoinDesk",
-    "PostedPrice",
-    "QuorumPriceFeed",
-    "MeterRegistry",
-    "MeterLedger",
-    "TariffBook",
-    "PriorityRegistry",
-    "EnergyMarket",
-    "ClearingHouse",
-    "SurplusAuction",
-    "Interconnection",
-    "RealTimePool",
-    "DayAheadMarket",
-    "CarbonIntensity",
-    "CertificateFace",
-    "RenewableCertificate",
-    "EvRegistry",
-    "IncentiveRates",
-    "OrderRules",
-    "V2GExchange",
-    "ElementRegistry",
-    "OracleBond",
-    "MeterWitness",
-    "RelayCredits",
-    "SustainabilityPolicy",
-    "RenewableIncentive",
-)
 DEPLOYER, OPERATOR, AUTHORITY, SECOND_AUTHORITY, PAUSER, RELAYER, RESIDENT, STRANGER = range(8)
 SLOT_SECONDS = 15
 CERTIFIER = 8
@@ -322,7 +291,7 @@ def deploy(
     figures = {**FIGURES, "slotSeconds": slot_seconds}
     addresses: dict[str, str] = {}
     entries: dict[str, Any] = {}
-    for name in NAMES:
+    for name in ORDER:
         abi, code = artifact(name)
         constructor = next((i for i in abi if i["type"] == "constructor"), {"inputs": []})
         inputs = constructor["inputs"]

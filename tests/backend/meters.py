@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from backend.ingest.frame import Body, Delta, Reading, encode
+from backend.ingest.frame import encode
+from backend.ingest.frame_values import Body, Delta, Reading
 
 SINCE = 1_800_000_000
 """Unix second at which the tests' community began."""

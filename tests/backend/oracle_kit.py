@@ -16,7 +16,8 @@ from werkzeug.serving import BaseWSGIServer
 from backend.chain.context import ChainContext
 from backend.chain.types import Commitment
 from backend.config import Settings
-from backend.ingest.frame import Delta, Reading, decode, encode
+from backend.ingest.frame import decode, encode
+from backend.ingest.frame_values import Delta, Reading
 from backend.oracle.attestation import build_tree
 from backend.oracle.carbon_file import read_carbon_table
 from backend.oracle.clock import SlotClock

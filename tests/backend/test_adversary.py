@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from adversary import Trial, run
 
-from backend.ingest.frame import Result
+from backend.ingest.frame_values import Result
 
 
 def check(trials: list[Trial], volume: int) -> None:

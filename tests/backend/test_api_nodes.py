@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from local_chain import AUTHORITY
 from meters import Meter, key_of
 
-from backend.ingest.frame import (
-    Poll,
-    encode,
-)
+from backend.ingest.frame import encode
+from backend.ingest.frame_values import Poll
 from backend.ingest.octets import split_octets
 
 pytest_plugins = ["api_world"]

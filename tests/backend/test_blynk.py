@@ -17,7 +17,7 @@ from local_chain import AUTHORITY, STRANGER, development_account
 from backend.api.blynk import BlynkTokens
 from backend.api.blynk_cloud import BlynkCloud, CloudRefusedError
 from backend.chain.accounts import save_account
-from backend.ingest.frame import Ack, AckResult
+from backend.ingest.frame_values import Ack, AckResult
 from backend.telemetry import commands
 
 pytest_plugins = ["api_world"]

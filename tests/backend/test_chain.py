@@ -51,7 +51,8 @@ from backend.chain.deployment import (
 from backend.chain.fees import FeePolicy, least_gas
 from backend.chain.refusals import Refusal, classify
 from backend.chain.rpc import BATCH_LIMIT, NodeUnreachableError, RpcClient, RpcError
-from backend.chain.types import Override, Role
+from backend.chain.types import Role
+from backend.resilience.shedding import Override
 
 pytest_plugins = ["chain_fixtures"]
 

@@ -30,7 +30,8 @@ from backend.chain.context import ChainContext
 from backend.chain.contracts import Contract
 from backend.chain.types import BillingMode
 from backend.config import Settings
-from backend.ingest.frame import Command, decode
+from backend.ingest.frame import decode
+from backend.ingest.frame_values import Command
 from backend.oracle.node import OracleNode
 from backend.oracle.registers import EntityKind, unpack_registers
 from backend.oracle.service import OracleService
@@ -44,6 +45,10 @@ pytest_plugins = ["chain_fixtures"]
 SLOT_SECONDS = 2
 BOARD = 20
 BATTERY, BATTERY_NODE = 1, 3
+SECOND, SECOND_NODE = 9, 9
+"""Another battery of the society; nothing hangs on it unless a test says so."""
+KINDS = {**METERS, 8: EntityKind.CONSUMER, SECOND_NODE: EntityKind.BATTERY}
+SPEAKS = {BATTERY_NODE: BATTERY, SECOND_NODE: SECOND}
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def short_chain(anvil: Anvil) -> ChainContext:
     deployment = deploy(anvil.rpc, SLOT_SECONDS)
     accounts = {"relayer": development_account(RELAYER)}
     chain = ChainContext(anvil.url, deployment, accounts, view_ttl_s=0.2)
-    for meter, kind in {**METERS, 8: EntityKind.CONSUMER}.items():
+    for meter, kind in KINDS.items():
         register_meter(anvil.rpc, deployment, meter, int(kind))
     for switch, meter in ((1, 4), (2, 7), (3, 8)):
         add_switch(
@@ -87,13 +92,9 @@ def service(
 ) -> Iterator[OracleService]:
     with store.write() as connection:
         provisioned = [
-            Node(meter, f"node {meter}", int(kind), 1, 50_000)
-            for meter, kind in {**METERS, 8: EntityKind.CONSUMER}.items()
-            if meter != BATTERY_NODE
+            Node(meter, f"node {meter}", int(kind), 1, 50_000, battery_id=SPEAKS.get(meter))
+            for meter, kind in KINDS.items()
         ]
-        provisioned.append(
-            Node(BATTERY_NODE, "bank", int(EntityKind.BATTERY), 1, 50_000, battery_id=BATTERY)
-        )
         provisioned.append(Node(BOARD, "board", 0, 1, 0))
         nodes.provision(connection, provisioned)
     served = []
@@ -118,7 +119,7 @@ def service(
 
 @pytest.fixture
 def devices(store: Store, service: OracleService) -> Mapping[int, Device]:
-    return {meter: Device(store, meter) for meter in (*METERS, 8, BOARD)}
+    return {meter: Device(store, meter) for meter in (*KINDS, BOARD)}
 
 
 def until(condition: Callable[[], Any], timeout_s: float = 15.0, what: str = "") -> Any:
@@ -166,6 +167,50 @@ class Board:
 
 def switch_state(chain: ChainContext, switch: int) -> Any:
     return chain.views.ask(chain.clients.priority.switch_state(switch), max_age_s=0.0)
+
+
+def test_of_two_batteries_each_sheds_and_restores_its_own(
+    service: OracleService,
+    devices: Mapping[int, Device],
+    store: Store,
+    short_chain: ChainContext,
+    anvil: Anvil,
+) -> None:
+    """One is low: its switch goes and comes back, the other's stand. Then the other way round."""
+    add_switch(
+        anvil.rpc, short_chain.deployment, 9, board=BOARD, pin=5, battery=SECOND, meter=1,
+        supplied=True,
+    )  # fmt: skip
+    board = Board(service, store)
+    until(lambda: board.contact() or len(board.closed) == 4, what="installed")
+    speaks = {battery: node for node, battery in SPEAKS.items()}
+    wh = 0
+
+    def tell(battery: int, soc_bp: int) -> list[tuple[int, bool]]:
+        """A report, and what is commanded upon it, acknowledged."""
+        nonlocal wh
+        wh += 1
+        time.sleep(1.1)  # reports carry whole seconds
+        measure(devices[speaks[battery]], 0, 0, 0, 0, 9, wh, soc_bp=soc_bp)
+        until(lambda: short_chain.views.battery(battery).soc_bps == soc_bp)
+        commanded = until(board.contact) if board.closed else []
+        return [(command.pin, command.closed) for command in commanded]
+
+    def sequences(*switches: int) -> list[int]:
+        return [switch_state(short_chain, switch).sequence for switch in switches]
+
+    for battery in speaks:
+        measure(devices[speaks[battery]], 0, 0, 0, 0, 9, 0, soc_bp=9_000)
+        until(lambda battery=battery: short_chain.views.battery(battery).soc_bps == 9_000)
+    first, second = sequences(1, 2, 3), sequences(9)
+    assert tell(SECOND, 0) == [(5, False)]
+    assert tell(SECOND, 9_000) == [(5, True)]
+    assert sequences(1, 2, 3) == first
+    second = sequences(9)
+    assert tell(BATTERY, 3_300) == [(1, False)]
+    assert tell(BATTERY, 9_000) == [(1, True)]
+    assert sequences(9) == second
+    assert not any(switch_state(short_chain, switch).shed for switch in (1, 2, 9))
 
 
 def test_a_crossing_sheds_a_relay_and_its_answer_reaches_the_chain(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from api_world import OPERATOR, RESIDENT, World
 from eth_account.messages import encode_defunct
-from local_chain import STRANGER, Anvil, development_account
+from local_chain import STRANGER, Anvil, development_account, send
 
 from backend.chain.deployment import Deployment
+from backend.charging.linking import Link
 from backend.telemetry import charging, charging_orders, charging_sessions
 from backend.telemetry.charging import IdToken, Plug, PlugState, Registered, ServiceLife
 from backend.telemetry.charging_orders import Direction
 
 pytest_plugins = ["api_world"]
 
+CAR, ANOTHERS, NOBODYS = 1, 2, 9
 RESIDENT_ADDRESS = development_account(RESIDENT).address
 
 
@@ -25,6 +28,10 @@ def world(
     deployed_community: tuple[Anvil, Deployment], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     made = World(tmp_path_factory.mktemp("charging"), *deployed_community)
+    chain = made.services.chain
+    assert chain.clients.v2g is not None
+    for owner in (RESIDENT, STRANGER):
+        send(chain.rpc, owner, chain.clients.v2g.vehicles.register_ev(40_000, 3_000))
     _fill(made)
     yield made
     made.close()
@@ -39,7 +46,7 @@ def _fill(made: World) -> None:
         charging.tell(connection, "CP1", connected=True, protocol="ocpp1.6")
         charging.put_plug(connection, Plug("CP1", 1, 1, PlugState.OCCUPIED, "", now_ms))
         charging.put_token(
-            connection, IdToken("mine-1", RESIDENT_ADDRESS, 7, "card", False, None, 1)
+            connection, IdToken("mine-1", RESIDENT_ADDRESS, CAR, "card", False, None, 1)
         )
         charging.service_lives(connection, ServiceLife(now_ms, now_ms, 1, 10, 0))
         for ref, account in (("a", RESIDENT_ADDRESS.lower()), ("b", None)):
@@ -77,11 +84,13 @@ def seen(world: World, path: str, account: int | None = RESIDENT) -> tuple[int, 
     return sent(world, path, None, account, "GET")
 
 
-def signed(world: World, token: str, account: int = RESIDENT, **changes: Any) -> dict[str, Any]:
-    _, text = seen(world, f"/tokens/text?id_token={token}&ev_id=7", account)
+def signed(
+    world: World, token: str, account: int = RESIDENT, car: int = CAR, **changes: Any
+) -> dict[str, Any]:
+    _, text = seen(world, f"/tokens/text?id_token={token}&ev_id={car}", account)
     signature = development_account(account).sign_message(encode_defunct(text=text["text"]))
     made = {
-        "id_token": token, "ev_id": 7, "issued_at": text["issued_at"], "label": "card",
+        "id_token": token, "ev_id": car, "issued_at": text["issued_at"], "label": "card",
         "signature": "0x" + bytes(signature.signature).hex(),
     }  # fmt: skip
     return {**made, **changes}
@@ -132,7 +141,7 @@ def test_a_token_is_linked_by_who_had_it_in_hand(world: World) -> None:
     status, tokens = sent(world, "/tokens", body)
     assert status == 200
     assert [(t["id_token"], t["ev_id"]) for t in tokens["tokens"]] == [
-        ("mine-1", 7), ("new-card", 7),
+        ("mine-1", CAR), ("new-card", CAR),
     ]  # fmt: skip
     assert sent(world, "/tokens", body)[1]["error"]["code"] == "used"  # replayed
     with world.services.store.read() as connection:
@@ -146,11 +155,11 @@ def test_nobody_links_what_is_anothers(world: World) -> None:
     hold_up(world, "other-card")
     body = signed(world, "other-card")
     assert sent(world, "/tokens", body, STRANGER)[0] == 403  # signed by another
-    assert sent(world, "/tokens", {**body, "ev_id": 8})[0] == 403  # another car than was signed
+    assert sent(world, "/tokens", {**body, "ev_id": 0})[0] == 403  # another car than was signed
     late = {**body, "issued_at": body["issued_at"] - 3600}
     assert sent(world, "/tokens", late)[1]["error"]["code"] == "too_old"
     assert sent(world, "/tokens", body)[0] == 200
-    theirs = signed(world, "other-card", STRANGER)
+    theirs = signed(world, "other-card", STRANGER, ANOTHERS)
     assert sent(world, "/tokens", theirs, STRANGER)[1]["error"]["code"] == "taken"
     assert sent(world, "/tokens/other-card", None, STRANGER, "DELETE")[0] == 404
     assert sent(world, "/tokens/other-card", None, RESIDENT, "DELETE")[0] == 200
@@ -158,6 +167,51 @@ def test_nobody_links_what_is_anothers(world: World) -> None:
         blocked = charging.token(connection, "other-card")
     assert blocked is not None
     assert blocked.blocked
+
+
+def test_a_card_speaks_for_no_car_of_another_wallet(world: World) -> None:
+    hold_up(world, "thief-card")
+    for car, refusal in ((ANOTHERS, (403, "not_your_car")), (NOBODYS, (404, "unknown_car"))):
+        status, refused = seen(world, f"/tokens/text?id_token=thief-card&ev_id={car}")
+        assert (status, refused["error"]["code"], refused["error"]["field"]) == (*refusal, "ev_id")
+        text = Link("thief-card", RESIDENT_ADDRESS, car, world.services.chain.chain_id, 0)
+        made = replace(text, issued_at=int(world.now()))
+        signature = development_account(RESIDENT).sign_message(encode_defunct(text=made.text))
+        body = {
+            "id_token": "thief-card", "ev_id": car, "issued_at": made.issued_at,
+            "signature": "0x" + bytes(signature.signature).hex(),
+        }  # fmt: skip
+        status, refused = sent(world, "/tokens", body)
+        assert (status, refused["error"]["code"]) == refusal
+
+
+@pytest.mark.parametrize("open_to_all", [True, False])
+def test_what_a_card_has_begun_is_its_accounts_once_linked(
+    world: World, open_to_all: bool
+) -> None:
+    name = f"held-{open_to_all}".lower()
+    with world.services.store.write() as connection:
+        meter = 70 + open_to_all
+        charging.register(connection, [Registered(name, meter, "", 7400, open_to_all=open_to_all)])
+        charging.tell(connection, name, connected=True)
+        begun = charging_sessions.begin(
+            connection,
+            {
+                "charge_point_id": name, "evse_id": 1, "connector_id": 1, "transaction_ref": "c",
+                "meter_id": meter, "state": "plugged", "id_token": name, "power_w": 0,
+                "started_ms": int(world.now() * 1000),
+            },
+        )  # fmt: skip
+    hold_up(world, name)
+    assert sent(world, "/tokens", signed(world, name, STRANGER, ANOTHERS), STRANGER)[0] == 200
+    with world.services.store.read() as connection:
+        found = charging_sessions.get(connection, begun.session_id)
+        assert found is not None
+    # Where strangers are refused, it has begun nothing: it is to be held up again.
+    stranger = development_account(STRANGER).address.lower()
+    assert (found.account, found.ev_id) == ((stranger, ANOTHERS) if open_to_all else (None, None))
+    with world.services.store.write() as connection:
+        charging_sessions.change(connection, begun.session_id, state="ended")
 
 
 @pytest.mark.parametrize("token", ["abc", "x" * 21, "a b c d", "naïve"])

@@ -17,8 +17,8 @@ from websockets.sync.client import connect
 
 from backend.charging.__main__ import main
 from backend.charging.writer import Writer
+from backend.telemetry.chain_tables import cursors
 from backend.telemetry.store import Store
-from backend.telemetry.tables import cursors
 
 T0 = 1_795_276_800_000
 

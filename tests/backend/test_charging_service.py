@@ -243,6 +243,9 @@ def test_tokens(charging_service: Service) -> None:
         start(point, "unknown-1")
     (session,) = charging_service.sessions()
     assert (session.id_token, session.account) == ("unknown-1", None)  # at tariff
+    with charging_service.store.read() as connection:
+        # Who is served unasked may link the card too, and have a plan.
+        assert charging.presented_since(connection, "unknown-1", 0) == "OPEN"
 
 
 def test_two_sessions_on_one_car_are_refused(charging_service: Service) -> None:

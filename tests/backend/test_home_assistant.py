@@ -16,8 +16,8 @@ from mosquitto import PATIENCE_S, Listener, Mosquitto, needs_mosquitto
 from backend.api.home_assistant import HomeAssistant
 from backend.app import stop_app
 from backend.chain.accounts import save_account
-from backend.chain.types import Override
-from backend.ingest.frame import Ack, AckResult
+from backend.ingest.frame_values import Ack, AckResult
+from backend.resilience.shedding import Override
 from backend.telemetry import commands
 
 pytest_plugins = ["api_world"]

@@ -315,4 +315,8 @@ def test_over_http(quiet_world: World) -> None:
     found = get(f"/api/incentives/worth?{plant}&discount_ppm=0&decline_ppm=0")
     assert (found["npv_micro_inr"], found["lcoe_micro_inr_per_kwh"]) == (20_000_000, 5_000_000)
     assert refused("/api/incentives/worth?cost_micro_inr=1")[0] == 400
+    wrong = {"grant_micro_inr": 100_000_001, "decline_ppm": -1, "discount_ppm": 10**7}
+    for field, figure in wrong.items():
+        answer = quiet_world.client.get(f"/api/incentives/worth?{plant}&{field}={figure}")
+        assert (answer.status_code, answer.get_json()["error"]["field"]) == (400, field)
     assert refused("/api/meters/4/access-claim")[0] == 401

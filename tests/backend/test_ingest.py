@@ -16,7 +16,8 @@ from meters import SINCE, Meter, key_of
 
 from backend import signals
 from backend.ingest.fragments import split
-from backend.ingest.frame import (
+from backend.ingest.frame import encode
+from backend.ingest.frame_values import (
     Ack,
     AckResult,
     Event,
@@ -25,15 +26,15 @@ from backend.ingest.frame import (
     Poll,
     ResetCause,
     Result,
-    encode,
 )
-from backend.ingest.frame import Hardware as Made
+from backend.ingest.frame_values import Hardware as Made
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Outcome, Pipeline
 from backend.ingest.verify import Limits
 from backend.telemetry import commands, nodes, quarantine, readings
+from backend.telemetry.node_tables import frame_counts, node_events, relay_acks
 from backend.telemetry.store import Store, open_store
-from backend.telemetry.tables import frame_counts, metadata, node_events, relay_acks
+from backend.telemetry.tables import metadata
 
 # ---- what is in the store ----------------------------------------------------------------------
 

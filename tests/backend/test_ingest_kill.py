@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from ingest_kit import METERS, provision, write_keys
 from ingest_process import frame_of
 
+from backend.telemetry.node_tables import readings
 from backend.telemetry.store import open_store
-from backend.telemetry.tables import readings
 
-KILLS = 12
+KILLS = 8
 NODES = [node_id for node_id, kind in METERS.items() if kind]
 
 

@@ -9,9 +9,7 @@ import pytest
 from ingest_kit import Clock, booked, provision, send, write_keys
 from meters import SINCE, Meter, key_of
 
-from backend.ingest.frame import (
-    Result,
-)
+from backend.ingest.frame_values import Result
 from backend.ingest.keyring import Keyring, KeyringError
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.rebase import catch_up, on_chain_event

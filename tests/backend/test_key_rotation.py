@@ -10,7 +10,8 @@ from ingest_kit import Clock, booked, provision, send, write_keys
 from meters import SINCE, Meter, key_of
 
 from backend.ingest import agreement
-from backend.ingest.frame import BadTag, Result, encode
+from backend.ingest.frame import encode
+from backend.ingest.frame_values import BadTag, Result
 from backend.ingest.keyring import Keyring, KeyringError, read_keys
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits

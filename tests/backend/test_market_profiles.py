@@ -42,7 +42,8 @@ def week() -> list[tuple[Order, ...]]:
     Limits lie between the grid's prices, different for every house, so that not every pair agrees.
     """
     shipped = profiles.load_profiles()
-    houses = [n for n in tomllib.loads(FILE.read_text())["node"] if "load" in n]
+    nodes = tomllib.loads(FILE.read_text())["node"]
+    houses = [n for n in nodes if "load" in n and "battery" not in n.get("contactor", {})]
     slots = []
     for slot in range(7 * 96):
         orders = []

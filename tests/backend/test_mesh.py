@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from backend.mesh.trust import (
     Cleared,
     Hop,
     energy_honesty,
+    hops_of,
     trust_of,
     trust_table,
 )
@@ -246,6 +248,63 @@ def test_who_drops_everything_is_excluded() -> None:
     table = trust_table(sessions, range(1, 10))
     assert table.nodes[2].excluded
     assert not any(table.nodes[n].excluded for n in (3, 4, 5, 6, 7, 8, 9))
+
+
+def framed(victims: Sequence[int], forgers: Sequence[int], helpers: Sequence[int]) -> list[Cleared]:
+    """Forgers that break every route which they open over a victim; helpers' work is done."""
+    sessions = [
+        cleared((forger, victim, 1), 2, 1, 0, START + 100 * i + 10 * j + k)
+        for i, forger in enumerate(forgers)
+        for j, victim in enumerate(victims)
+        for k in range(8)
+    ]
+    return sessions + [
+        cleared((helper, victim, 1), 20, 20, started=START + 5_000 + 10 * i + j)
+        for i, helper in enumerate(helpers)
+        for j, victim in enumerate(victims)
+    ]
+
+
+def test_forgers_who_are_found_out_take_no_honest_node_with_them() -> None:
+    """Three of a node's five counterparts frame it, beyond the bound of the median: but each of
+    them is at odds with all of its own, so their word goes before the node does."""
+    victims, forgers, helpers = (2, 3, 4, 5), (6, 7, 8), (9,)
+    table = trust_table(framed(victims, forgers, helpers), range(1, 10))
+    plain = [Hop(16, 8, 8, 8)] * 3 + [Hop(20, 20, 1, 0)] * 2
+    assert trust_of(plain) < EXCLUDED_BELOW
+    assert {n for n, found in table.nodes.items() if found.excluded} == set(forgers)
+    assert all(pair in table.avoided for pair in product(victims, forgers))
+
+
+def test_who_drops_everything_stays_excluded_however_few_speak_in_the_end() -> None:
+    """Its accusers are excluded by forgers; the hops that are left are all bad."""
+    dropped = [
+        cleared((n, 2, 1), 1, 0, 0, START + 10 * i + n) for n in range(3, 6) for i in range(8)
+    ]
+    accused = framed((3, 4, 5), (6, 7, 8, 9), ())
+    table = trust_table(dropped + accused, range(1, 10))
+    assert table.nodes[2].excluded
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_the_second_look_only_takes_exclusions_back(data: st.DataObject) -> None:
+    nodes = list(range(1, 13))
+    sessions = []
+    for i in range(data.draw(st.integers(0, 80))):
+        route = tuple(data.draw(st.permutations(nodes))[: data.draw(st.integers(2, 5))])
+        broken = data.draw(st.sampled_from([NOT_BROKEN, *range(len(route) - 1)]))
+        sessions.append(cleared(route, 8, 8 if broken == NOT_BROKEN else 0, broken, START + i))
+    table = trust_table(sessions, nodes)
+    mine: dict[int, list[Hop]] = {n: [] for n in nodes}
+    for pair, hop in hops_of(sessions).items():
+        for node in pair:
+            mine[node].append(hop)
+    for node in nodes:
+        plain = trust_of(mine[node])
+        assert table.nodes[node].trust >= min(plain, EXCLUDED_BELOW)
+        if plain >= EXCLUDED_BELOW:
+            assert table.nodes[node].trust == plain
 
 
 # ---- energy --------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@ real firmware's routers, the real gateway, three oracle nodes, the contract, and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,21 @@ from typing import Any
 import pytest
 from api_world import World
 from books import Books
-from local_chain import OPERATOR, RESIDENT, claim_meter, development_account, send
+from local_chain import OPERATOR, RESIDENT, claim_meter
+from mesh_kit import FEE, MeshBackend
 from oracle_kit import METERS, Oracle, key_of
 
-from backend.chain.contracts import Contract
 from backend.chain.mesh import receipt_fields
 from backend.chain.types import BillingMode
 from backend.ingest import frame as frames
-from backend.ingest.downlink import Downlink
-from backend.ingest.frame import Mesh, Result, decode, encode, verify
-from backend.ingest.keyring import Keyring
-from backend.ingest.pipeline import Pipeline
-from backend.ingest.verify import Limits
+from backend.ingest import frame_values
+from backend.ingest.frame import decode, encode, verify
+from backend.ingest.frame_values import Mesh, Result
 from backend.mesh.judging import NOT_BROKEN
 from backend.mesh.receipts import ReceiptError
 from backend.oracle.attestation import Refusal
 from backend.oracle.digests import receipts_digest
 from backend.oracle.domains import read_domains
-from backend.oracle.mesh import MeshBook, MeshKeeper
 from backend.oracle.mesh_evidence import proven
 from backend.oracle.quorum import QuorumError
 from backend.telemetry import mesh
@@ -40,7 +36,6 @@ pytest_plugins = ["oracle_fixtures", "api_world"]
 
 RELAY, OTHER_RELAY, HOUSE, GATEWAY = 2, 3, 4, 1
 ROOF = 7
-FEE = 100
 
 
 class Silent(Router):
@@ -50,26 +45,11 @@ class Silent(Router):
         session.used_ms = now_ms
 
 
-class Air:
+class Air(MeshBackend):
     """Nodes 7 - 4 - 2 - 1 in a line, their receipts as frames to the gateway."""
 
     def __init__(self, books: Books, oracle: Oracle, tmp_path: Path) -> None:
-        self.books = books
-        keys = tmp_path / "nodes.json"
-        keys.touch(mode=0o600)
-        keys.write_text(json.dumps({str(n): (key_of(n) or b"").hex() for n in METERS}))
-        keyring = Keyring(keys)
-        self.pipeline = Pipeline(books.store, keyring, Limits(1.0, 5.0, 0), books.clock)
-        self.pipeline.start()
-        self.keeper = MeshKeeper(
-            books.store, books.chain, oracle.client, key_of, wake_sender=lambda: None,
-            quiet_s=1.0, now=books.clock,
-        )  # fmt: skip
-        self.book = MeshBook(books.store, books.chain, {}, books.clock)
-        self.downlink = Downlink(
-            books.store, keyring, lambda _: [], books.clock, self.book.announcement
-        )
-        self.contract = Contract(books.chain.deployment["RelayCredits"])
+        super().__init__(books, oracle, tmp_path)
         self.sequence = 0
         self.frames: list[bytes] = []
         self.route = (ROOF, HOUSE, RELAY, GATEWAY)
@@ -99,31 +79,12 @@ class Air:
         for router in field.routers.values():
             router.end_sessions()
         self.books.clock.time += 10
-        self.books.anvil.rpc.call("anvil_setTime", hex(int(self.books.clock.time)))
-        self.books.anvil.mine()
+        self.catch_up_chain()
 
     def deliver(self) -> list[Result]:
         outcomes = self.pipeline.submit(self.frames)
         self.books.clock.time += 12
         return [outcome.result for outcome in outcomes]
-
-    def prepay(self, micro_inr: int = 1_000_000) -> None:
-        chain, rpc = self.books.chain, self.books.anvil.rpc
-        desk, token = (Contract(chain.deployment[n]) for n in ("PowerCoinDesk", "GridToken"))
-        payer = development_account(RESIDENT).address
-        send(rpc, RESIDENT, desk.call("buyWithEther", payer, 0), 10**15)
-        send(rpc, RESIDENT, token.call("setApprovalForAll", self.contract.address, True))
-        send(rpc, RESIDENT, self.contract.call("depositFor", payer, micro_inr))
-
-    def clear(self) -> int:
-        written = self.keeper.sweep()
-        self.books.to_chain()
-        return written
-
-    def balance(self, function: str, who: int) -> int:
-        account = development_account(who).address
-        found: int = self.books.chain.views.ask(self.contract.call(function, account), max_age_s=0)
-        return found
 
 
 @pytest.fixture
@@ -131,8 +92,7 @@ def air(books: Books, oracle: Oracle, tmp_path: Path) -> Iterator[Air]:
     claim_meter(books.anvil.rpc, books.chain.deployment, ROOF, RESIDENT, int(BillingMode.PREPAID))
     made = Air(books, oracle, tmp_path)
     yield made
-    made.pipeline.stop()
-    made.downlink.close()
+    made.close()
 
 
 def test_messages_become_rupees_once_and_trust_everywhere(air: Air) -> None:
@@ -235,7 +195,7 @@ def test_oracle_nodes_sign_only_what_frames_prove(air: Air, oracle: Oracle) -> N
     assert len(node.sign_receipts([good])) == 65
     foreign = bytearray(good[0])
     foreign[-1] ^= 1
-    hello = frames.encode(HOUSE, 1, 99, 0, frames.Poll(0, 0), key_of(HOUSE) or b"")
+    hello = frames.encode(HOUSE, 1, 99, 0, frame_values.Poll(0, 0), key_of(HOUSE) or b"")
     for bad in ([bytes(foreign)], [hello], [good[0][:-1]], [b""]):
         with pytest.raises(Refusal) as refused:
             node.sign_receipts([bad])

@@ -19,17 +19,8 @@ from mosquitto import PATIENCE_S, Listener, Mosquitto, needs_mosquitto
 from backend import signals
 from backend.ingest import mqtt_access
 from backend.ingest.downlink import Downlink
-from backend.ingest.frame import (
-    Command,
-    Frame,
-    FrameType,
-    Result,
-    Results,
-    SetTime,
-    decode,
-    encode,
-    verify,
-)
+from backend.ingest.frame import decode, encode, verify
+from backend.ingest.frame_values import Command, Frame, FrameType, Result, Results, SetTime
 from backend.ingest.keyring import Keyring
 from backend.ingest.mqtt_connection import Broker, BrokerError
 from backend.ingest.mqtt_gateway import MqttGateway

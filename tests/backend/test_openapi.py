@@ -13,10 +13,9 @@ from local_chain import Anvil, development_account
 from openapi_spec_validator import validate
 from price_kit import terms
 from referencing import Registry, Resource
-from test_api import close_slot
 
 from backend.chain.deployment import Deployment
-from backend.ingest.frame import Event, EventKind
+from backend.ingest.frame_values import Event, EventKind
 from backend.telemetry import prices
 from backend.telemetry.prices import StoredOpinion, StoredRound
 
@@ -77,7 +76,7 @@ def lived_in(
     assert world.report(4) == "quarantined_step"
     event = Event(EventKind.GRID_LOST, 0xFF, 0)
     assert world.send(world.meter(1).frame(event, int(world.now()))) == ["accepted"]
-    close_slot(world, 100, 0, {4: 10})
+    world.close_slot(100, 0, {4: 10})
     with world.oracle.follower._store.write() as connection:
         prices.put_decision(connection, _ROUND)
         prices.put_opinions(

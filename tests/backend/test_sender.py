@@ -400,7 +400,9 @@ class Death(BaseException):
     """What SIGKILL is to a process: nothing after it runs."""
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(4, 12))]
+)
 def test_resumes_after_death_at_any_instant(
     tmp_path: Path, chain: ChainContext, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,17 +18,8 @@ from meters import SINCE, Meter, key_of
 from backend import signals
 from backend.ingest import cobs
 from backend.ingest.downlink import Downlink
-from backend.ingest.frame import (
-    Command,
-    Frame,
-    FrameType,
-    Result,
-    Results,
-    SetTime,
-    decode,
-    encode,
-    verify,
-)
+from backend.ingest.frame import decode, encode, verify
+from backend.ingest.frame_values import Command, Frame, FrameType, Result, Results, SetTime
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.serial_gateway import (

@@ -11,7 +11,6 @@ import pytest
 from api_world import OPERATOR, RESIDENT, World
 from flask_socketio import SocketIOTestClient
 from local_chain import AUTHORITY, STRANGER
-from test_api import close_slot
 
 from backend import signals
 from backend.api import live as live_module
@@ -102,7 +101,7 @@ def test_a_summary_comes_once_a_second_not_more(world: World, browser: Browser) 
 
 def test_slots_relays_and_events_come_as_they_happen(world: World, browser: Browser) -> None:
     browser.until("summary")
-    close_slot(world, 100, 0, {4: 10})
+    world.close_slot(100, 0, {4: 10})
     signals.slot_closed.send(None, slot=100)
     assert browser.until("slot")["slot"] == 100
     until = world.anvil.now() + 600
@@ -213,7 +212,7 @@ def test_one_failing_notice_does_not_end_the_others(
 ) -> None:
     browser.until("summary")
     signals.slot_closed.send(None, slot=10**30)  # no store can hold it
-    close_slot(world, 100, 0, {4: 10})
+    world.close_slot(100, 0, {4: 10})
     signals.slot_closed.send(None, slot=100)
     assert browser.until("slot")["slot"] == 100
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from backend.telemetry.chain_tables import cursors
+from backend.telemetry.node_tables import nodes
 from backend.telemetry.store import SCHEMA_VERSION, Store, StoreError, open_store
-from backend.telemetry.tables import cursors, metadata, nodes, schema_version
+from backend.telemetry.tables import metadata, schema_version
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from ingest_kit import METERS, Clock, provision
 from local_chain import free_port
 from meters import SINCE, Meter
 
-from backend.ingest.frame import Ack, AckResult, Result
+from backend.ingest.frame_values import Ack, AckResult, Result
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from ingest_kit import Clock
 from meters import SINCE, Meter
 
-from backend.ingest.frame import Result
+from backend.ingest.frame_values import Result
 from backend.ingest.pipeline import Pipeline
 from backend.telemetry import events, readings
+from backend.telemetry.chain_tables import leaves
 from backend.telemetry.events import ChainEvent
+from backend.telemetry.node_tables import readings as readings_table
 from backend.telemetry.store import Store
-from backend.telemetry.tables import leaves
-from backend.telemetry.tables import readings as readings_table
 from backend.telemetry.tallies import EventTally
 
 

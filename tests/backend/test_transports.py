@@ -24,7 +24,7 @@ from test_serial import Node as SerialNode
 
 from backend.api.node_routes import node_blueprint
 from backend.ingest.downlink import Downlink
-from backend.ingest.frame import Result, Results
+from backend.ingest.frame_values import Result, Results
 from backend.ingest.keyring import Keyring
 from backend.ingest.mqtt_connection import Broker
 from backend.ingest.mqtt_gateway import MqttGateway

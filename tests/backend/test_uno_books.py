@@ -17,8 +17,8 @@ from meters import key_of
 from whole_backend import WholeBackend, until
 
 from backend.oracle.registers import EntityKind
+from backend.telemetry.node_tables import readings
 from backend.telemetry.store import Store, open_store
-from backend.telemetry.tables import readings
 
 sys.path.append(str(Path(__file__).parents[1] / "devices"))
 from uno_board import NODE, UA_PER_COUNT, Board, needs_simulator

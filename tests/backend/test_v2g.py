@@ -113,7 +113,7 @@ class Garage:
             v2g.put_consent(connection, consent)
         return consent
 
-    def plug_in(self) -> None:
+    def plug_in(self, by: int = RESIDENT) -> None:
         now_ms = int(self.books.clock.time * 1000)
         with self.books.store.write() as connection:
             begun = charging_sessions.begin(
@@ -121,7 +121,7 @@ class Garage:
                 {
                     "charge_point_id": "CP-T", "evse_id": 1, "connector_id": 1,
                     "transaction_ref": f"t{now_ms}", "meter_id": POINT, "id_token": "car",
-                    "account": development_account(RESIDENT).address.lower(), "ev_id": EV,
+                    "account": development_account(by).address.lower(), "ev_id": EV,
                     "state": SessionState.PLUGGED.value, "state_order": 0, "token_order": 0,
                     "soc_bp": self.soc_wh * 10_000 // CAPACITY, "soc_ms": now_ms, "power_w": 0,
                     "started_ms": now_ms, "told_offline": False,
@@ -144,6 +144,13 @@ class Garage:
         with self.books.store.read() as connection:
             found = charging_orders.newest(connection, self.session)
         return None if found is None else (found.direction, found.power_w)
+
+    def lasts_until(self) -> int:
+        assert self.session is not None
+        with self.books.store.read() as connection:
+            found = charging_orders.newest(connection, self.session)
+        assert found is not None
+        return found.until
 
     def pass_slot(self, sun_wh: int = 0, use_wh: int = 0) -> int:
         """A slot in which the charge point does what it is told."""
@@ -262,6 +269,31 @@ def test_a_car_charges_at_noon_gives_in_the_evening_and_is_paid(garage: Garage) 
     assert [car.ev_id for car in reader.cars(None).cars] == [EV]
 
 
+def test_a_strangers_card_begins_nothing_that_the_owner_has_signed(garage: Garage) -> None:
+    garage.sign()
+    garage.plug_in(by=STRANGER)
+    garage.pass_slot(sun_wh=3_000)
+    assert garage.told() is None
+    ask = garage.clients.exchange.ev_state(EV)
+    assert garage.books.chain.views.ask(ask, max_age_s=0.0) == (0, 0)
+
+
+def test_an_order_lasts_into_the_next_slot_only_if_it_goes_on_there(garage: Garage) -> None:
+    garage.sign()
+    garage.plug_in()
+    for _ in range(4):
+        garage.pass_slot(sun_wh=3_000)
+    slot = garage.books.clock.time // SLOT_SECONDS
+    grace = max(1, SLOT_SECONDS // 5)
+    assert garage.chain_session().ordered_until > slot
+    assert garage.lasts_until() == (slot + 1) * SLOT_SECONDS + grace
+    garage.pass_slot()  # no surplus any more: what is ordered for this slot is the last
+    slot = garage.books.clock.time // SLOT_SECONDS
+    assert garage.chain_session().ordered_until == slot
+    assert garage.told() == (Direction.CHARGE, 7_000)
+    assert garage.lasts_until() == (slot + 1) * SLOT_SECONDS
+
+
 def test_nothing_begins_without_the_owners_signature(garage: Garage) -> None:
     garage.plug_in()
     garage.pass_slot(sun_wh=3_000)
@@ -303,7 +335,8 @@ def test_a_store_that_is_told_again_goes_on_with_the_session(garage: Garage) -> 
 
 def test_the_demos_cars_and_their_drivers(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, chain = load_plan(), books.chain
-    owners = {car.owner: RESIDENT + i for i, car in enumerate(plan.cars)}
+    households = [car.owner for car in plan.cars if car.owner is not None]
+    owners = {owner: RESIDENT + i for i, owner in enumerate(households)}
     for charger in plan.chargers:
         register_meter(books.anvil.rpc, chain.deployment, charger.node, int(EntityKind.EV))
 
@@ -324,7 +357,7 @@ def test_the_demos_cars_and_their_drivers(books: Books, monkeypatch: pytest.Monk
     ask = chain.clients.v2g.vehicles.charge_point_of(62)
     assert chain.views.ask(ask, max_age_s=0.0) == (2_500, 2_500)
     # A driver whose car is plugged in signs; what was handed in is the owner's signature.
-    owner = development_account(owners[plan.cars[0].owner])
+    owner = development_account(owners[households[0]])
     car = {
         "ev_id": 1, "owner": owner.address, "retired": False, "nonce": 0, "session_id": None,
         "plugged_meter_id": 62, "authorised": False,

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meters import SINCE, Meter
 
-from backend.ingest.frame import MAX_REGISTER_WH, Delta, Poll, Result, decode
+from backend.ingest.frame import decode
+from backend.ingest.frame_values import MAX_REGISTER_WH, Delta, Poll, Result
 from backend.ingest.verify import SLACK_WH, Limits, Verdict, allowed_step_wh, judge
 from backend.telemetry.node_state import NodeState
 

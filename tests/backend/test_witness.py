@@ -25,7 +25,8 @@ from oracle_kit import METERS, SALT_KEY, key_of
 from backend.chain.contracts import Contract
 from backend.chain.types import Commitment
 from backend.chain.witness import WitnessSettings
-from backend.ingest.frame import Reading, Seal, decode, encode
+from backend.ingest.frame import decode, encode
+from backend.ingest.frame_values import Reading, Seal
 from backend.ingest.seal import is_signed, statement_of
 from backend.oracle.attestation import build_tree
 from backend.oracle.digests import sign, slot_digest
@@ -33,7 +34,7 @@ from backend.oracle.domains import read_domains
 from backend.oracle.proposal import ProposedLeaf
 from backend.oracle.salts import salt_of
 from backend.oracle.witness import WitnessKeeper, contradicts
-from backend.telemetry import events, slots, statements, tables
+from backend.telemetry import events, node_tables, slots, statements
 from backend.telemetry.slots import pack, unpack
 from backend.telemetry.statements import Element, Statement
 from devices.esp32.element import Atecc608, Sealer
@@ -249,7 +250,7 @@ def test_lodged_statement_is_booked_though_no_frame_came(roof: Roof) -> None:
     begin(roof)
     lodged = roof.says(2_000)
     with roof.books.store.write() as connection:  # it never reached the gateway
-        connection.execute(tables.statements.delete())
+        connection.execute(node_tables.statements.delete())
     roof.act(STRANGER, roof.books.chain.clients.witness.witness.lodge(lodged))  # type: ignore[union-attr]
     slot = roof.books.run_slot()
     assert roof.line(slot)[2] == 2_000

@@ -49,6 +49,7 @@ class WholeBackend:
 
     def __init__(self, folder: Path, kinds: Mapping[int, EntityKind], slot_seconds: int) -> None:
         self.home = folder / "home"
+        self._meters = set(kinds)
         self.anvil = Anvil().start()
         self.deployment = deploy(self.anvil.rpc, slot_seconds)
         self.chain = ChainContext(self.anvil.url, self.deployment, {}, view_ttl_s=0.0)
@@ -132,13 +133,15 @@ class WholeBackend:
             self.pid = None
 
     def wait_ready(self) -> None:
-        until(self._answers, 30, f"the backend answers (see {self.home}/backend.log)")
+        """Until it answers and has read from the chain which meters there are."""
+        until(self._is_ready, 30, f"the backend knows the meters (see {self.home}/backend.log)")
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
-            return requests.get(self.url + "/api/health", timeout=2).status_code in (200, 503)
-        except requests.RequestException:
+            nodes = requests.get(self.url + "/api/field", timeout=2).json()["nodes"]
+        except (requests.RequestException, KeyError):
             return False
+        return self._meters <= {node["node_id"] for node in nodes}
 
     def close(self) -> None:
         self.kill()
