@@ -35,6 +35,7 @@ export class Chain {
           board: config.board,
           pin: config.pin,
           meter_id: config.meter,
+          battery_id: config.battery || null,
           critical: config.critical,
           commanded_closed: state.closed,
           acknowledged_closed: this.acknowledge(id, state.closed),

@@ -100,6 +100,11 @@ export class Model {
       power_w: flowsAt(this.hourAt(now), this.soc),
       soc_bp: Math.round(this.soc),
       battery_wh: Math.round((this.soc * CAPACITY_WH) / 10_000),
+      battery_capacity_wh: CAPACITY_WH,
+      batteries: [{
+        battery_id: 1, node_id: 3, label: "Battery bank", soc_bp: Math.round(this.soc), capacity_wh: CAPACITY_WH,
+        stored_wh: Math.round((this.soc * CAPACITY_WH) / 10_000), power_w: -flowsAt(this.hourAt(now), this.soc).battery, measured_at: Math.floor(now),
+      }],
       latest_slot: this.slots.at(-1) ?? null,
       counts: { slots_committed: this.slots.length, settlements: this.slots.length * 6, sheds: 3, acknowledgements: 21, readings: 4_211 },
       meters: { total: 16, stale: 1 },

@@ -62,6 +62,37 @@ export class Microgrid {
   }
 }
 
+/** The neighbourhood has one hour of the day at a time: who needs another waits until nobody needs this one. */
+export class Day {
+  #microgrid;
+  #hour = null;
+  #holders = 0;
+  #over = Promise.resolve();
+  #end = () => {};
+
+  constructor(microgrid) {
+    this.#microgrid = microgrid;
+  }
+
+  /** Lets the simulated day go on from `hour`, such as "12:00"; call what comes back when it is no longer needed. */
+  async take(hour) {
+    while (this.#holders > 0 && this.#hour !== hour) await this.#over;
+    this.#holders += 1;
+    if (this.#holders === 1) {
+      this.#hour = hour;
+      this.#over = new Promise((resolve) => { this.#end = resolve; });
+      await this.#microgrid.control("/time", { time_of_day: hour });
+    }
+    let taken = true;
+    return () => {
+      if (!taken) return;
+      taken = false;
+      this.#holders -= 1;
+      if (this.#holders === 0) this.#end();
+    };
+  }
+}
+
 function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();

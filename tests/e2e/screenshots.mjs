@@ -1,4 +1,5 @@
-// Pictures of the main pages in light and dark for docs/screenshots: `make screenshots`.
+// Pictures of the main pages in light and dark for docs/screenshots: `make screenshots`, or by name:
+// `node tests/e2e/screenshots.mjs field market`.
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -24,10 +25,24 @@ const PICTURES = [
   { name: "market", path: "/market", ready: "slot-book", key: CONSUMER },
   { name: "statement", path: "/market/statement", ready: "statement-total", key: CONSUMER },
   { name: "between", path: "/market/between", ready: "agreement-1" },
+  { name: "cars", path: "/ev/points", ready: "charge-points" },
+  { name: "incentives", path: "/incentives", ready: "incentive-budget" },
+  { name: "field", path: "/field", ready: "mesh-map", prepare: cutTheHousesLink },
+  { name: "field-phone", path: "/field", ready: "mesh-map", viewport: PHONE },
   { name: "home-phone", path: "/", ready: "energy-flow", viewport: PHONE },
 ];
 
-async function picture(world, { name, path, ready, key, viewport = WIDE }, dark) {
+/** House C3 has gone round a link that was cut. */
+async function cutTheHousesLink({ microgrid }) {
+  const way = async () => (await microgrid.api("/api/field")).nodes.find((node) => node.node_id === 13).route;
+  if ((await microgrid.api("/api/demo/field")).cuts.length > 0) return;
+  const [, relay] = await until("house C3 has a way", async () => { const found = await way(); return found.length === 3 && found; }, 120_000);
+  await microgrid.control("/radio", { a: 13, b: relay, cut: true });
+  await until("it has another", async () => { const [, now] = await way(); return now && now !== relay; }, 120_000);
+}
+
+async function picture(world, { name, path, ready, key, viewport = WIDE, prepare }, dark) {
+  await prepare?.(world);
   const wallet = key && new WalletDouble({ rpcUrl: world.microgrid.chain, chainId: 31337, keys: [key] });
   const { context, page } = await openPage(world.browser, { ...world, wallet, viewport, dark });
   await go(world.microgrid, page, path);
@@ -51,7 +66,9 @@ try {
   await world.microgrid.control("/time", { time_of_day: "13:00" });
   await world.microgrid.control("/battery", { soc_bp: 7_000 });
   await until("slots on chain", async () => (await world.microgrid.summary()).counts.slots_committed >= SLOTS_FIRST, 300_000);
-  for (const dark of [false, true]) for (const one of PICTURES) await picture(world, one, dark);
+  const wanted = process.argv.slice(2);
+  const chosen = PICTURES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  for (const dark of [false, true]) for (const one of chosen) await picture(world, one, dark);
 } finally {
   await world.browser?.close();
   await world.microgrid.stop();

@@ -44,6 +44,9 @@ function inject({ bridge, emitter }) {
   announce();
 }
 
+/** One account may stand in several wallets: its transactions go out one after the other, each with the next nonce. */
+const lastSent = new Map();
+
 export class WalletDouble {
   /** @param {{rpcUrl: string, chainId: number, keys: string[]}} options the first key is the selected account */
   constructor({ rpcUrl, chainId, keys }) {
@@ -154,7 +157,14 @@ export class WalletDouble {
     return this.#account(address).signTypedData({ domain, types: own, primaryType, message });
   }
 
-  async #send(request) {
+  #send(request) {
+    const key = request.from.toLowerCase();
+    const sent = (lastSent.get(key) ?? Promise.resolve()).then(() => this.#sendNow(request));
+    lastSent.set(key, sent.catch(() => {}));
+    return sent;
+  }
+
+  async #sendNow(request) {
     if (this.chainId !== this.homeChain) throw { code: -32603, message: "no such network here" };
     const client = createWalletClient({ account: this.#account(request.from), transport: http(this.rpcUrl) });
     const { to, data, value, gas } = request;

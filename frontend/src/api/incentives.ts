@@ -1,9 +1,9 @@
 /** Incentives and the sustainability policy as the service answers about them. Shares in millionths. */
 
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import type { Address, Hex } from "viem";
 
-import { query, request } from "./client";
+import { ApiError, query, request } from "./client";
 import type { LeafProof } from "./types";
 
 export type ProjectState = "submitted" | "verified" | "refused" | "withdrawn" | "expired" | "claimed";
@@ -139,6 +139,24 @@ export const useMeasures = (spanSeconds: number, by: "minute" | "hour" | "day") 
       );
     },
     refetchInterval: 60_000,
+  });
+
+export interface Worth {
+  npv_micro_inr: number;
+  lcoe_micro_inr_per_kwh: number;
+  npv_with_grant_micro_inr: number;
+  lcoe_with_grant_micro_inr_per_kwh: number;
+}
+
+/** What an investment is worth; null: nothing to ask yet. A refusal names its field. */
+export const useWorth = (asked: Record<string, string> | null) =>
+  useQuery({
+    queryKey: ["incentive-worth", asked],
+    queryFn: ({ signal }) => request<Worth>(`/api/incentives/worth${query(asked ?? {})}`, { signal }),
+    enabled: asked !== null,
+    staleTime: Infinity,
+    placeholderData: keepPreviousData,
+    retry: (times, error) => times < 2 && !(error instanceof ApiError && error.status === 400),
   });
 
 /** Proofs of what the meter used in the newest policy epoch. Throws ApiError: 404 before there is one. */

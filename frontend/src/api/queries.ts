@@ -175,6 +175,10 @@ export const useRevoke = (token: string | null) =>
     token,
   );
 
+/** Gives a node a new key over the air, at its next sign of life. */
+export const useRotateKey = (token: string | null) =>
+  useOperatorAction((node: number) => `/api/operator/nodes/${node}/rotate-key`, token);
+
 /** A POST in the operator's session, after which everything only the operator sees is asked for again. */
 function useOperatorAction<Subject>(path: (subject: Subject) => string, token: string | null) {
   const queries = useQueryClient();

@@ -18,6 +18,8 @@ export interface ServiceConfig {
   slot_seconds: number;
   deployment: Record<string, { address: Address } | undefined>;
   demo_wallets?: DemoWallet[];
+  /** Links of the simulated air can be cut. */
+  demo_field?: boolean;
 }
 
 export interface Flows {
@@ -192,6 +194,8 @@ export interface Relay {
   board: number;
   pin: number;
   meter_id: number;
+  /** The battery that sheds it; null: none does. */
+  battery_id: number | null;
   critical: boolean;
   commanded_closed: boolean;
   acknowledged_closed: boolean;
@@ -242,14 +246,30 @@ export interface TodayPoint {
   grid_wh: number;
 }
 
+/** One of the society's batteries, as its node said last. */
+export interface Battery {
+  battery_id: number;
+  node_id: number;
+  label: string;
+  soc_bp: number | null;
+  capacity_wh: number | null;
+  stored_wh: number | null;
+  /** Positive: charging. */
+  power_w: number | null;
+  measured_at: number | null;
+}
+
 export interface Summary {
   at_ms: number;
   slot_seconds: number;
   current_slot: number;
   slot_progress: number;
   power_w: PowerFlows;
+  /** Of all batteries, by their capacity. */
   soc_bp: number | null;
   battery_wh: number | null;
+  battery_capacity_wh: number | null;
+  batteries: Battery[];
   price: Price | null;
   latest_slot: Slot | null;
   counts: Record<"slots_committed" | "settlements" | "sheds" | "acknowledgements" | "readings", number>;
@@ -347,6 +367,8 @@ export interface NodeHealth {
   firmware: string | null;
   frames: Record<string, number>;
   revoked_at: number | null;
+  /** It is being given a new key and has not used it yet. */
+  key_offered: boolean;
 }
 
 /** What happened at a node; `value` is mA, 0.1 V or 0 by kind. */

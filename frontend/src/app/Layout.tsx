@@ -4,32 +4,20 @@ import { NavLink, Outlet, useLocation } from "react-router-dom";
 import { useHealth } from "../api/queries";
 import { useLiveState } from "../live/LiveProvider";
 import { TransactionTray } from "../transactions/Tray";
-import { tabsOf } from "../pages/market/tabs";
-import { Icon, type IconName } from "../ui/Icon";
+import { Icon } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
 import { viewerZone } from "../units/time";
 import { ChainBanner } from "../wallet/ChainBanner";
 import { WalletButton } from "../wallet/WalletButton";
+import { Navigation } from "./Navigation";
 import { PageBoundary } from "./PageBoundary";
 import { useService } from "./service";
 import { ThemeToggle } from "./ThemeToggle";
 
-const PAGES: { to: string; label: string; icon: IconName }[] = [
-  { to: "/", label: "Home", icon: "home" },
-  { to: "/resident", label: "Resident", icon: "person" },
-  { to: "/market", label: "Market", icon: "scales" },
-  { to: "/certificates", label: "Certificates", icon: "sun" },
-  { to: "/ev", label: "Cars", icon: "car" },
-  { to: "/incentives", label: "Incentives", icon: "coins" },
-  { to: "/authority", label: "Authority", icon: "list" },
-  { to: "/operator", label: "Operator", icon: "sliders" },
-  { to: "/audit", label: "Audit", icon: "shield" },
-];
-
 const LIVE_TEXT = { connecting: "connecting", live: "live", reconnecting: "reconnecting" } as const;
 
 export function Layout() {
-  const { chain, config } = useService();
+  const { chain } = useService();
   const { pathname } = useLocation();
   return (
     <div className="frame">
@@ -39,14 +27,7 @@ export function Layout() {
           <Icon name="bolt" />
           Ohmstead
         </NavLink>
-        <nav className="nav" aria-label="Pages">
-          {PAGES.filter(({ to }) => to !== "/market" || tabsOf(config).length > 0).map((page) => (
-            <NavLink key={page.to} to={page.to} end={page.to === "/"} className="nav__link" data-testid={`nav-${page.label.toLowerCase()}`}>
-              <Icon name={page.icon} />
-              <span>{page.label}</span>
-            </NavLink>
-          ))}
-        </nav>
+        <Navigation />
         <div className="topbar__tools">
           <LiveMark />
           <ThemeToggle />

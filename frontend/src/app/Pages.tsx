@@ -10,6 +10,7 @@ const MarketPage = lazy(async () => ({ default: (await import("../pages/market/M
 const CertificatesPage = lazy(async () => ({ default: (await import("../pages/certificates/CertificatesPage")).CertificatesPage }));
 const EvPage = lazy(async () => ({ default: (await import("../pages/ev/EvPage")).EvPage }));
 const IncentivesPage = lazy(async () => ({ default: (await import("../pages/incentives/IncentivesPage")).IncentivesPage }));
+const FieldPage = lazy(async () => ({ default: (await import("../pages/field/FieldPage")).FieldPage }));
 const AuthorityPage = lazy(async () => ({ default: (await import("../pages/authority/AuthorityPage")).AuthorityPage }));
 const OperatorPage = lazy(async () => ({ default: (await import("../pages/operator/OperatorPage")).OperatorPage }));
 const AuditPage = lazy(async () => ({ default: (await import("../pages/audit/AuditPage")).AuditPage }));
@@ -24,6 +25,7 @@ export function Pages() {
         <Route path="certificates/*" element={<CertificatesPage />} />
         <Route path="ev/*" element={<EvPage />} />
         <Route path="incentives/*" element={<IncentivesPage />} />
+        <Route path="field" element={<FieldPage />} />
         <Route path="authority" element={<AuthorityPage />} />
         <Route path="operator" element={<OperatorPage />} />
         <Route path="audit/:slot?" element={<AuditPage />} />

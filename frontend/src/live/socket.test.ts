@@ -2,6 +2,7 @@ import { QueryClient } from "@tanstack/react-query";
 import type { Socket } from "socket.io-client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import { type FieldLayer, fieldKeys } from "../api/field";
 import { keys } from "../api/queries";
 import type { RelayOverview } from "../api/types";
 import { relay } from "../test/samples";
@@ -48,6 +49,17 @@ describe("following the service", () => {
     queries.setQueryData(keys.relays, overview);
     socket.receive("relay", relay({ switch_id: 2, acknowledged_closed: false }));
     expect(queries.getQueryData<RelayOverview>(keys.relays)?.relays.map((one) => one.acknowledged_closed)).toEqual([true, false]);
+  });
+
+  it("writes what nodes tell into the field, and looks at the simulated air again", () => {
+    const { socket, queries, invalidate } = start();
+    socket.receive("field", { nodes: [], links: [], changes: [] });
+    expect(queries.getQueryData(fieldKeys.field)).toBeUndefined();
+    queries.setQueryData(fieldKeys.field, { nodes: [{ node_id: 3, hops: 2 }], links: [], changes: [] });
+    socket.receive("field", { nodes: [{ node_id: 3, hops: 1 }], links: [], changes: [] });
+    expect(queries.getQueryData<FieldLayer>(fieldKeys.field)?.nodes).toEqual([{ node_id: 3, hops: 1 }]);
+    vi.advanceTimersByTime(1_000);
+    expect(invalidate.mock.calls).toEqual([[{ queryKey: fieldKeys.demo }]]);
   });
 
   it("makes queries old once for a burst of notices", () => {

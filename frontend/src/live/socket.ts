@@ -3,6 +3,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import type { Socket } from "socket.io-client";
 
+import { type FieldLayer, fieldKeys, withNews } from "../api/field";
 import { keys } from "../api/queries";
 import type { Relay, RelayOverview, Slot, Summary } from "../api/types";
 import { CHAIN_READ } from "../contracts/call";
@@ -63,6 +64,10 @@ export function follow(socket: Socket, queries: QueryClient, onState: (state: Li
       refresher.mark("relays");
     },
     chain: () => { refresher.mark(CHAIN_READ, "chain-events", "prices", "meters", "relays", "access"); },
+    field: (news: FieldLayer) => {
+      queries.setQueryData<FieldLayer>(fieldKeys.field, (old) => old && withNews(old, news));
+      refresher.mark(...fieldKeys.demo);
+    },
     health: () => { refresher.mark("health"); },
     reading: () => { refresher.mark("readings"); },
   };

@@ -9,6 +9,7 @@ export function relay(changes: Partial<Relay> = {}): Relay {
     board: 5,
     pin: 0,
     meter_id: 51,
+    battery_id: 1,
     critical: false,
     commanded_closed: true,
     acknowledged_closed: true,

@@ -17,13 +17,14 @@ export function incentives(world) {
     return { ...opened, wallet };
   }
 
+  const overview = () => world.microgrid.api("/api/incentives");
   const mine = async (wallet, state) => {
     const { projects } = await world.microgrid.api(`/api/incentives/projects?state=${state}&submitter=${wallet.address}`);
     return projects[0];
   };
 
   test("a household submits a project, the certifier verifies it, the household fetches its INR", async () => {
-    await until("the pool is filled", async () => (await world.microgrid.api("/api/incentives")).epoch_left_micro_inr > 500e6, 120_000);
+    await until("the pool is filled", async () => (await overview()).epoch_left_micro_inr > 500e6, 120_000);
     const { page, wallet, context } = await person(HOUSEHOLD, "/incentives/projects");
     await byId(page, "sign-in").click();
     await byId(page, "project-amount").fill("99999999");
@@ -39,10 +40,21 @@ export function incentives(world) {
     await transaction(certifier.page, `Verify project ${project.project_id}`);
     await certifier.context.close();
 
-    await byId(page, `claim-${project.project_id}`).click();
+    // Another window of the same wallet, which hears of nothing any more: the contract pays once.
+    const claim = `claim-${project.project_id}`;
+    const late = await person(HOUSEHOLD, "/incentives/projects");
+    await byId(late.page, claim).waitFor();
+    await late.page.route(/\/api\/incentives/, (route) => route.abort());
+    const fetchedBefore = (await overview()).claimed_micro_inr;
+    await byId(page, claim).click();
     await transaction(page, "Fetch the grant");
     const paid = await until("it is fetched", async () => mine(wallet, "claimed"));
     assert.ok(paid.granted_micro_inr > 0);
+    await byId(late.page, claim).click();
+    const refused = await transaction(late.page, "Fetch the grant", "failed");
+    assert.match(await refused.innerText(), /fetched already/);
+    await late.context.close();
+    assert.equal((await overview()).claimed_micro_inr, fetchedBefore + paid.granted_micro_inr);
     await until("the page says so", async () => /fetched/.test(await text(page, `my-project-${project.project_id}`)));
     await world.picture?.(page, "incentives");
     await byId(page, "tab-policy").click();

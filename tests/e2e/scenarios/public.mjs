@@ -6,7 +6,7 @@ import { openPage } from "../browser.mjs";
 import { until } from "../microgrid.mjs";
 import { assertFits, byId, go, text } from "../page.mjs";
 
-const PAGES = ["/", "/resident", "/resident/power", "/authority", "/operator", "/audit", "/market/tomorrow", "/market/prices", "/market/auctions", "/market/between"];
+const PAGES = ["/", "/resident", "/resident/power", "/authority", "/operator", "/audit", "/field", "/market/tomorrow", "/market/prices", "/market/auctions", "/market/between"];
 const PHONE = { width: 360, height: 780 };
 
 export function publicPages(world) {

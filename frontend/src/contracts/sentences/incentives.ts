@@ -3,6 +3,9 @@ import type { Sentences } from "./types";
 
 const PARAMETERS = ["multiplier", "kappa", "cap", "weight of renewable use", "weight of carbon", "weight of the peak", "weight of value"];
 
+/** In the contract's order. */
+const STATES = ["does not exist", "waits for the certifier still", "is verified already", "was refused", "was taken back", "has expired", "is fetched already"];
+
 /** Refusals of incentives and of the sustainability policy. */
 export const incentiveSentences = {
   RenewableIncentive_Unknown: (id) => `There is no project ${id}.`,
@@ -16,7 +19,7 @@ export const incentiveSentences = {
   RenewableIncentive_BadText: (field, _length, max) => `The ${field} must have 1 to ${max} characters.`,
   RenewableIncentive_OtherMeter: (meter) => `The proofs of access are of meter ${meter}, not of the project’s. Load the page again.`,
   RenewableIncentive_WrongEpoch: (_given, latest) => `Access is proven for one of the last two policy epochs; the newest is ${latest}. Try again.`,
-  RenewableIncentive_WrongState: (id) => `Project ${id} is not at that point: it is decided, fetched, withdrawn or expired.`,
+  RenewableIncentive_WrongState: (id, state) => `Project ${id} ${STATES[state] ?? "is not at that point"}.`,
   RenewableIncentive_TooLate: (id) => `The time for project ${id} is over.`,
   RenewableIncentive_NotExpired: (id) => `The time for project ${id} is not over yet.`,
   RenewableIncentive_BudgetExceeded: (wanted, there) => `${formatInr(wanted)} is more than the budget has: ${formatInr(there)} is left.`,

@@ -12,6 +12,8 @@ import { useWallet } from "../../wallet/useWallet";
 import { PercentSlider } from "../authority/PercentSlider";
 import { NeedsWallet } from "../market/NeedsWallet";
 import { CarCard } from "./CarCard";
+import { DemoCars } from "./DemoCars";
+import { EarningsCard } from "./EarningsCard";
 import { GridCard } from "./GridCard";
 import { LinkCard } from "./LinkCard";
 
@@ -29,6 +31,7 @@ export function CarsTab() {
           <>
             <GridCard overview={found} />
             {address ? <Mine overview={found} /> : <NeedsWallet purpose="see your cars" />}
+            <DemoCars />
           </>
         )}
       </Answer>
@@ -48,8 +51,16 @@ function Mine({ overview }: { overview: VehicleOverview }) {
             {used.map((car) => (
               <CarCard key={car.ev_id} car={car} overview={overview} />
             ))}
+            {used.length > 0 && address && <EarningsCard owner={address} />}
             {used.length > 0 && <LinkCard cars={used} />}
-            <RegisterCar first={used.length === 0} />
+            {used.length === 0 ? (
+              <RegisterCar first />
+            ) : (
+              <details className="more">
+                <summary data-testid="another-car">Another car</summary>
+                <RegisterCar first={false} />
+              </details>
+            )}
           </>
         );
       }}
@@ -77,7 +88,7 @@ function RegisterCar({ first }: { first: boolean }) {
     if (done) setText("");
   };
   return (
-    <Card title={first ? "Register your car" : "Another car"} testId="register-car">
+    <Card title={first ? "Register your car" : "Another car"} className="register-car" testId="register-car">
       <AmountField label="Battery" unit="kWh" text={text} onText={setText} parsed={capacity} problem={tooLarge ? "Enter more than 0 and at most 1 000 kWh." : undefined} hint="What it can hold, as its papers say." testId="car-capacity" />
       <PercentSlider label="Always keep" bps={reserve} max={10_000} onChange={setReserve} testId="car-reserve" />
       <div>

@@ -11,15 +11,22 @@ export function GridCard({ overview }: { overview: VehicleOverview }) {
   const words = grid ? STATE_WORDS[grid.state] : null;
   return (
     <Card title="Now" testId="v2g-now" aside={words && <Badge tone={words.tone}>{words.text}</Badge>}>
-      <dl className="facts">
-        <dt>The community</dt>
-        <dd data-testid="v2g-need">
-          {grid ? (grid.need_wh > 0 ? `lacked ${formatEnergy(grid.need_wh)} in slot ${grid.slot}` : `had ${formatEnergy(-grid.need_wh)} left in slot ${grid.slot}`) : "the newest committed slot is too old"}
-        </dd>
-        <dt>Charging costs</dt>
-        <dd>{rates ? formatPrice(rates.base_micro_inr_per_kwh) : "no price yet"}{coming && rates && coming.base_micro_inr_per_kwh !== rates.base_micro_inr_per_kwh && `, next slot ${formatPrice(coming.base_micro_inr_per_kwh)}`}</dd>
-        <dt>Giving back earns</dt>
-        <dd data-testid="v2g-reward">{rates ? `${formatPrice(rates.reward_micro_inr_per_kwh)} (× ${(rates.multiplier_bps / 10_000).toFixed(2)})` : "no price yet"}</dd>
+      <dl className="figures">
+        <div>
+          <dt>{grid && grid.need_wh > 0 ? "The community lacked" : "The community had left"}</dt>
+          <dd data-testid="v2g-need">{grid ? formatEnergy(Math.abs(grid.need_wh)) : "–"}</dd>
+          <dd className="muted small">{grid ? `in slot ${grid.slot}, the newest on chain` : "the newest slot on chain is too old"}</dd>
+        </div>
+        <div>
+          <dt>Charging costs</dt>
+          <dd>{rates ? formatPrice(rates.base_micro_inr_per_kwh) : "–"}</dd>
+          <dd className="muted small">{rates ? `per kWh${coming && coming.base_micro_inr_per_kwh !== rates.base_micro_inr_per_kwh ? `; next slot ${formatPrice(coming.base_micro_inr_per_kwh)}` : ""}` : "no price yet"}</dd>
+        </div>
+        <div>
+          <dt>Giving back earns</dt>
+          <dd data-testid="v2g-reward">{rates ? formatPrice(rates.reward_micro_inr_per_kwh) : "–"}</dd>
+          <dd className="muted small">{rates ? `per kWh: the price × ${(rates.multiplier_bps / 10_000).toFixed(2)}` : "no price yet"}</dd>
+        </div>
       </dl>
       <p className="muted small">Need is counted before batteries, cars and the main grid answer it. The price follows the community’s; the multiple grows with need and with the main grid’s carbon intensity.</p>
     </Card>

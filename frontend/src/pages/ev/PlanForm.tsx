@@ -1,5 +1,4 @@
 import { useState } from "react";
-import { Link } from "react-router-dom";
 
 import { type Car, handIn, type VehicleOverview } from "../../api/vehicles";
 import { useService } from "../../app/service";
@@ -91,7 +90,7 @@ export function PlanForm({ car, overview }: { car: Car; overview: VehicleOvervie
       </div>
       <PercentSlider label="Full at departure" bps={target} max={10_000} onChange={setTarget} testId="plan-target" />
       <p className="muted small">{target === 0 ? "The car charges on surplus only." : "If surplus does not suffice, the car charges in time for that, whatever the grid’s state."}</p>
-      {short && <p className="small"><Link to="/market/account">Put money into your account</Link></p>}
+      {short && <p className="small">Put money into your account first, below.</p>}
       {problem && <Notice tone="bad" live>{problem}</Notice>}
       <div>
         <button type="button" className="button" disabled={!ready || signing} data-testid="plan-sign" onClick={sign}>{car.authorised ? "Sign another plan" : "Sign the plan"}</button>

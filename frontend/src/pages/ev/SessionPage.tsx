@@ -43,7 +43,7 @@ function Detail({ session }: { session: VehicleSessionDetail }) {
         )}
       </Card>
       <Card title="What was settled" aside={`charge ${formatCharge(session.live_soc_bps ?? session.soc_bps)}`} testId="session-flows">
-        <Table flows={flowing} session={session} />
+        <Table flows={flowing} session={session} seconds={config.slot_seconds} />
       </Card>
     </>
   );
@@ -56,19 +56,19 @@ const columnOf = (flow: VehicleFlow, seconds: number): Column => ({
   values: { charged: flow.charged_wh, discharged: -flow.discharged_wh },
 });
 
-function Table({ flows, session }: { flows: VehicleFlow[]; session: VehicleSessionDetail }) {
+function Table({ flows, session, seconds }: { flows: VehicleFlow[]; session: VehicleSessionDetail; seconds: number }) {
   const totals = totalsOf(flows);
   if (flows.length === 0) return <p className="muted">Nothing has flowed yet.</p>;
   return (
     <div className="scroll-x" tabIndex={0} role="region" aria-label="Settled slots">
       <table className="table">
         <thead>
-          <tr><th>Slot</th><th>In</th><th>Price</th><th>Cost</th><th>Out</th><th>Reward</th><th>Earned</th></tr>
+          <tr><th>Slot from</th><th>In</th><th>Price per kWh</th><th>Cost</th><th>Out</th><th>Reward per kWh</th><th>Earned</th></tr>
         </thead>
         <tbody>
           {flows.map((flow) => (
             <tr key={flow.slot}>
-              <td>{flow.slot}</td>
+              <td title={`Slot ${flow.slot}`}>{formatClock(flow.slot * seconds, { seconds: seconds < 60 })}</td>
               <td>{formatEnergy(flow.charged_wh)}</td>
               <td>{formatPrice(flow.price_micro_inr_per_kwh)}</td>
               <td>{formatInrExact(BigInt(flow.cost_micro_inr))}</td>

@@ -14,7 +14,8 @@ export function SocRing({ socBps, reserveBps, flowing }: { socBps: number | null
         <circle className="ring__fill" cx="50" cy="50" r={RADIUS} strokeDasharray={`${(socBps / 10_000) * ROUND} ${ROUND}`} transform="rotate(-90 50 50)" />
       )}
       <line className="ring__reserve" x1="50" y1={50 - RADIUS + 9} x2="50" y2={50 - RADIUS - 9} transform={`rotate(${angle + 90} 50 50)`} />
-      <text className="ring__text" x="50" y="55" textAnchor="middle">{text}</text>
+      <title>{`Charge ${text}; the mark is what always stays in it, ${formatCharge(reserveBps)}`}</title>
+      <text className="ring__text" x="50" y="55" textAnchor="middle">{socBps === null ? "–" : `${(socBps / 100).toFixed(1)} %`}</text>
     </svg>
   );
 }

@@ -2,8 +2,8 @@ import { hashTypedData, recoverTypedDataAddress } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { describe, expect, it } from "vitest";
 
-import type { VehicleFlow } from "../../api/vehicles";
-import { AUTHORISATION_TYPES, authorisationBody, authorisationDomain, authorisationMessage, departureSlot, powerOf, type Plan, totalsOf } from "./words";
+import type { VehicleFlow, VehicleSession } from "../../api/vehicles";
+import { AUTHORISATION_TYPES, authorisationBody, authorisationDomain, authorisationMessage, departureSlot, moneyOf, powerOf, type Plan, totalsOf } from "./words";
 
 const EXCHANGE = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const plan: Plan = {
@@ -50,5 +50,12 @@ describe("figures", () => {
     const flow = (cost: number, reward: number) => ({ charged_wh: 7, discharged_wh: 3, cost_micro_inr: cost, reward_micro_inr: reward }) as VehicleFlow;
     const totals = totalsOf([flow(9_756_501, 0), flow(0, 10_562_499), flow(1, 1)]);
     expect(totals).toEqual({ charged: 21, discharged: 9, cost: 9_756_502n, reward: 10_562_500n });
+  });
+
+  it("counts what running sessions may still cost as locked, and nothing of closed ones", () => {
+    const session = (closed: boolean, cost: number, reward: number) =>
+      ({ closed, escrow_micro_inr: 100, cost_micro_inr: cost, reward_micro_inr: reward, charged_wh: 2, discharged_wh: 1 }) as VehicleSession;
+    expect(moneyOf([session(false, 30, 5), session(true, 40, 7)])).toEqual({ charged: 4, discharged: 2, cost: 70n, reward: 12n, locked: 70n });
+    expect(moneyOf([])).toEqual({ charged: 0, discharged: 0, cost: 0n, reward: 0n, locked: 0n });
   });
 });

@@ -2,7 +2,7 @@
 
 import type { Address, Hex } from "viem";
 
-import type { AuthorisationBody, DirectionName, GridStateName, VehicleFlow } from "../../api/vehicles";
+import type { AuthorisationBody, DirectionName, GridStateName, VehicleFlow, VehicleSession } from "../../api/vehicles";
 
 export const STATE_WORDS: Record<GridStateName, { text: string; tone: "ok" | "warn" | "info" }> = {
   surplus: { text: "Surplus: cars may charge", tone: "ok" },
@@ -80,6 +80,17 @@ export const authorisationBody = (plan: Plan, signature: Hex): AuthorisationBody
 export const departureSlot = (slot: number, hours: number, meteredSlotSeconds: number): number =>
   slot + Math.max(1, Math.round((hours * 3_600) / meteredSlotSeconds));
 
+/** When a slot begins, as metered time passes: how far off it is, in seconds that a clock shows. */
+export const secondsToSlot = (slot: number, slotSeconds: number, nowMs: number): number => Math.max(0, slot * slotSeconds - nowMs / 1_000);
+
+/** What the plug says, as its charge point told it last. */
+export const PLUG_WORDS: Record<string, string> = {
+  plugged: "plugged in",
+  charging: "charging",
+  discharging: "giving back",
+  suspended: "resting",
+};
+
 /** Average power of an energy in a slot, W. */
 export const powerOf = (wh: number, meteredSlotSeconds: number): number => Math.round((wh * 3_600) / meteredSlotSeconds);
 
@@ -101,4 +112,17 @@ export function totalsOf(flows: readonly VehicleFlow[]): FlowTotals {
     }),
     { charged: 0, discharged: 0, cost: 0n, reward: 0n },
   );
+}
+
+/** Sums over sessions; money in micro-rupees. Locked: what running sessions may still cost. */
+export function moneyOf(sessions: readonly VehicleSession[]) {
+  const sum = (of: (session: VehicleSession) => number) => sessions.reduce((total, session) => total + of(session), 0);
+  const money = (of: (session: VehicleSession) => number) => sessions.reduce((total, session) => total + BigInt(of(session)), 0n);
+  return {
+    charged: sum((one) => one.charged_wh),
+    discharged: sum((one) => one.discharged_wh),
+    cost: money((one) => one.cost_micro_inr),
+    reward: money((one) => one.reward_micro_inr),
+    locked: money((one) => (one.closed ? 0 : one.escrow_micro_inr - one.cost_micro_inr)),
+  };
 }

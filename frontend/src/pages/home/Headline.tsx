@@ -22,7 +22,7 @@ function Stored({ summary }: { summary: Summary }) {
   const available = useRead("EnergyMarket", "availableWh", []);
   return (
     <div className="headline__item headline__item--lead">
-      <h2 className="headline__label">In the community’s battery</h2>
+      <h2 className="headline__label">{`In the community’s ${summary.batteries.length > 1 ? "batteries" : "battery"}`}</h2>
       {summary.battery_wh === null ? (
         <p className="headline__value">
           {summary.soc_bp === null ? "not reported yet" : formatCharge(summary.soc_bp)}

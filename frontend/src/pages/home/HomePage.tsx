@@ -1,6 +1,7 @@
 import { useSummary } from "../../api/queries";
 import { Answer } from "../../ui/Answer";
 import { Card } from "../../ui/Card";
+import { Batteries } from "./Batteries";
 import { EnergyFlow } from "./EnergyFlow";
 import { Headline } from "./Headline";
 import { Relays } from "./Relays";
@@ -24,6 +25,7 @@ export function HomePage() {
                 <Card title="Power now">
                   <EnergyFlow power={data.power_w} socBp={data.soc_bp} />
                 </Card>
+                <Batteries batteries={data.batteries} relays={data.relays} />
                 <SlotClock summary={data} />
               </div>
               <Relays relays={data.relays} suspended={data.suspended} />

@@ -2,8 +2,10 @@
 import { render, screen } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
-import type { PowerFlows, TodayPoint } from "../../api/types";
+import type { Battery, PowerFlows, TodayPoint } from "../../api/types";
 import { randomBits, seeded } from "../../test/random";
+import { relay } from "../../test/samples";
+import { Batteries } from "./Batteries";
 import { EnergyFlow } from "./EnergyFlow";
 import { lengthOf, MIDDLE, PLACES, pointOn } from "./flowGeometry";
 import { dotSpeed, type FlowNode, flowsOf, throughput } from "./flows";
@@ -90,5 +92,24 @@ describe("today's columns", () => {
 
   it("are none without slots", () => {
     expect(columnsOf([], 15)).toEqual([]);
+  });
+});
+
+describe("the batteries", () => {
+  const battery = (changes: Partial<Battery>): Battery => ({
+    battery_id: 1, node_id: 3, label: "Battery bank", soc_bp: 8_450, capacity_wh: 60_000, stored_wh: 50_700, power_w: -2_500, measured_at: 1, ...changes,
+  });
+  const second = battery({ battery_id: 2, label: "Annex battery", soc_bp: null, stored_wh: null, power_w: null });
+
+  it("are shown each with what hangs on it", () => {
+    const lights = relay({ switch_id: 56, label: "Street lights", battery_id: 2, shed: true });
+    render(<Batteries batteries={[battery({}), second]} relays={[relay(), lights]} />);
+    expect(screen.getByTestId("battery-1")).toHaveTextContent("84.5 %50.7 kWh of 60 kWh · giving 2.5 kW · nothing shed");
+    expect(screen.getByTestId("battery-2")).toHaveTextContent("Annex batterynot reported yetshed: Street lights");
+  });
+
+  it("need no card of their own where there is one", () => {
+    const { container } = render(<Batteries batteries={[battery({})]} relays={[]} />);
+    expect(container).toBeEmptyDOMElement();
   });
 });

@@ -5,6 +5,7 @@ import { isDeployed } from "../../contracts/deployment";
 import { Notice } from "../../ui/Notice";
 import { PolicyTab } from "./PolicyTab";
 import { ProjectsTab } from "./ProjectsTab";
+import { WorthTab } from "./WorthTab";
 import "../../charts/charts.css";
 import "../certificates/certificates.css";
 import "../resident/resident.css";
@@ -12,6 +13,7 @@ import "./incentives.css";
 
 const TABS = [
   { path: "projects", label: "Projects", Content: ProjectsTab },
+  { path: "worth", label: "Is it worth it?", Content: WorthTab },
   { path: "policy", label: "Policy", Content: PolicyTab },
 ] as const;
 

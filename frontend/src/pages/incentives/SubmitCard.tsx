@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { useSearchParams } from "react-router-dom";
 import type { Address } from "viem";
 
 import { type AccessClaim, fetchAccess, type Overview, useIncentives } from "../../api/incentives";
@@ -52,7 +53,8 @@ function Form({ meter, token, terms }: { meter: number; token: string; terms: Ov
   const busy = useBusy();
   const access = useAccess(meter, token);
   const [kind, setKind] = useState<string>("solar");
-  const [amount, setAmount] = useState("");
+  const [search] = useSearchParams();
+  const [amount, setAmount] = useState(search.get("amount") ?? "");
   const [uri, setUri] = useState("");
   const [reference, setReference] = useState("");
   const [file, setFile] = useState<Uint8Array | null>(null);

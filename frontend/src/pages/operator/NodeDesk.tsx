@@ -1,4 +1,4 @@
-import { useNodeEvents, useNodes, useRevoke } from "../../api/queries";
+import { useNodeEvents, useNodes, useRevoke, useRotateKey } from "../../api/queries";
 import type { NodeHealth } from "../../api/types";
 import { Answer } from "../../ui/Answer";
 import { Badge } from "../../ui/Badge";
@@ -52,6 +52,7 @@ export function NodeDesk() {
 
 function NodeTable({ nodes, token }: { nodes: readonly NodeHealth[]; token: string }) {
   const revoke = useRevoke(token);
+  const rotate = useRotateKey(token);
   return (
     <>
       <div className="scroll-x" tabIndex={0} role="region" aria-label="Table of nodes' frames">
@@ -82,14 +83,27 @@ function NodeTable({ nodes, token }: { nodes: readonly NodeHealth[]; token: stri
                   >
                     {node.revoked_at === null ? "Revoke" : "Restore"}
                   </button>
+                  {node.revoked_at === null && (
+                    <button
+                      type="button"
+                      className="button button--small button--quiet"
+                      disabled={rotate.isPending || node.key_offered}
+                      aria-label={`New key for node ${node.node_id}`}
+                      data-testid={`rotate-${node.node_id}`}
+                      onClick={() => { rotate.mutate(node.node_id); }}
+                    >
+                      {node.key_offered ? "Key offered" : "New key"}
+                    </button>
+                  )}
                 </td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-      <p className="muted">Revoked: the gateway refuses the node’s frames until it is restored. Do it when a key may be stolen.</p>
-      {revoke.error && <Notice tone="bad" live>{revoke.error.message}</Notice>}
+      <p className="muted">Revoked: the gateway refuses the node’s frames until it is restored. Do it when a key may be stolen. A new key reaches
+        its node over the air; both keys count until the node has used it.</p>
+      {(revoke.error ?? rotate.error) && <Notice tone="bad" live>{(revoke.error ?? rotate.error)?.message}</Notice>}
     </>
   );
 }
