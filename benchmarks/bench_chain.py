@@ -45,7 +45,8 @@ from backend.chain.contracts import Contract
 from backend.chain.rpc import number
 from backend.chain.sender import Sender, SenderPolicy
 from backend.chain.types import BillingMode, Commitment
-from backend.ingest.frame import Ack, AckResult, Command, Poll, decode
+from backend.ingest.frame import decode
+from backend.ingest.frame_values import Ack, AckResult, Command, Poll
 from backend.oracle.digests import sign, slot_digest
 from backend.oracle.domains import read_domains
 from backend.oracle.registers import EntityKind, Registers, pack_registers

@@ -12,7 +12,8 @@ import math
 import random
 from collections.abc import Iterator
 
-from backend.ingest.frame import Delta, Reading, payload_of
+from backend.ingest.frame_payloads import payload_of
+from backend.ingest.frame_values import Delta, Reading
 from devices.simulator.profiles import SLOT_MS, load_profiles
 
 KEYFRAME_EVERY = 16

@@ -1,7 +1,8 @@
 """E-STAR against shortest path and trust alone, under attack, simulated: tables and plots.
 
     python -m benchmarks.bench_estar                      run what is missing, show it
-    python -m benchmarks.bench_estar --write              the same, into docs/mesh.md and its plots
+    python -m benchmarks.bench_estar --write              the same, into docs/mesh-figures.md
+    python -m benchmarks.bench_estar --finished --write   only what has been run so far
     python -m benchmarks.bench_estar --seeds 2 --processes 1
 
 Finished trials are kept in .cache/bench_estar.jsonl, so that an interrupted run goes on; remove the
@@ -20,13 +21,19 @@ from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
+from scipy.stats import t as student
+
 from benchmarks.doc_blocks import markdown_table, replace_block, write_plot
 from benchmarks.mesh_plot import Line, lines
 from benchmarks.mesh_trial import ATTACKS, STRATEGIES, Outcome, outcome_of
 
 NODES = 30
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
-SIZES = (20, 60, 100)
+MAIN = tuple(strategy for strategy in STRATEGIES if strategy != "estar_best")
+SMALL, LARGE = (20, NODES), (60, 100)
+SIZES = (*SMALL, *LARGE)
+LEAST = 3
+"""Trials that a row or a point is of at the least."""
 NAMES = {
     "estar": "E-STAR, shortest reliable",
     "estar_best": "E-STAR, best available",
@@ -40,16 +47,20 @@ Mean = tuple[float, float]
 
 
 def cases(seeds: int) -> list[Case]:
-    """Every trial, table by table and seed by seed, so that what an interrupted run has is even."""
-    numbers = range(1, seeds + 1)
+    """Every trial, seed by seed, so that what an interrupted run has is even; the largest fields,
+    which take as long as all others together, at last."""
     found: list[Case] = []
-    for n in numbers:
-        found += [(NODES, share, "mixed", s, n) for share, s in product(SHARES, STRATEGIES)]
-    for n in numbers:
+    for n in range(1, seeds + 1):
+        found += [case for size in SMALL for case in _mixed(size, n, STRATEGIES)]
         found += [(NODES, 0.3, attack, s, n) for attack, s in product(ATTACKS[:-1], STRATEGIES)]
-    for n in numbers:
-        found += [(size, 0.2, "mixed", s, n) for size, s in product(SIZES, STRATEGIES)]
-    return found
+        found += _mixed(60, n, MAIN)
+    for n in range(1, seeds + 1):
+        found += [case for size in LARGE for case in _mixed(size, n, STRATEGIES)]
+    return list(dict.fromkeys(found))
+
+
+def _mixed(size: int, seed: int, strategies: Sequence[str]) -> list[Case]:
+    return [(size, share, "mixed", s, seed) for share, s in product(SHARES, strategies)]
 
 
 def finished(seeds: int) -> dict[Case, Outcome]:
@@ -85,7 +96,7 @@ def _cached() -> dict[Case, Outcome]:
 
 
 def mean_of(found: dict[Case, Outcome], field: str, **wanted: object) -> Mean:
-    """Mean over seeds of the trials that fit, and half its 95 % interval (normal)."""
+    """Mean over seeds of the trials that fit, and half its 95 % interval (Student's t)."""
     names = ("nodes", "share", "attack", "strategy")
     values = [
         getattr(outcome, field)
@@ -94,8 +105,10 @@ def mean_of(found: dict[Case, Outcome], field: str, **wanted: object) -> Mean:
     ]
     if not values:
         return math.nan, math.nan
-    half = 1.96 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return mean(values), half
+    if len(values) == 1:
+        return values[0], math.nan
+    quantile = float(student.ppf(0.975, len(values) - 1))
+    return mean(values), quantile * stdev(values) / math.sqrt(len(values))
 
 
 def seeds_of(found: dict[Case, Outcome], of: dict[str, object]) -> int:
@@ -104,13 +117,30 @@ def seeds_of(found: dict[Case, Outcome], of: dict[str, object]) -> int:
     return sum(case[:4] == (nodes, share, attack, strategy) for case in found)
 
 
-def shares_table(found: dict[Case, Outcome]) -> str:
-    """All attacks mixed, by their share."""
+def shares_table(found: dict[Case, Outcome], size: int) -> str:
+    """All attacks mixed, by their share, in fields of this size."""
     rows: list[list[str]] = []
     for strategy, share in product(STRATEGIES, SHARES):
-        of = {"nodes": NODES, "share": share, "attack": "mixed", "strategy": strategy}
+        of = {"nodes": size, "share": share, "attack": "mixed", "strategy": strategy}
         rows += _row(found, of, f"{share:.0%}")
     return _table("attackers", rows)
+
+
+def section(found: dict[Case, Outcome], size: int) -> str:
+    """The plot and the table of one size, or that there are none yet."""
+    if not drawable(found, size):
+        rows = shares_table(found, size)
+        return rows if rows.count("\n") > 1 else "Too few were run so far."
+    shown = f"![{size} nodes under mixed attacks](plots/estar-{size}.svg)"
+    return f"{shown}\n\n{shares_table(found, size)}\n"
+
+
+def drawable(found: dict[Case, Outcome], size: int) -> bool:
+    """Whether every share of attackers has enough trials of the routings that are compared."""
+    return all(
+        seeds_of(found, {"nodes": size, "share": share, "attack": "mixed", "strategy": s}) >= LEAST
+        for share, s in product(SHARES, MAIN)
+    )
 
 
 def attacks_table(found: dict[Case, Outcome]) -> str:
@@ -122,18 +152,9 @@ def attacks_table(found: dict[Case, Outcome]) -> str:
     return _table("attack", rows)
 
 
-def sizes_table(found: dict[Case, Outcome]) -> str:
-    """20 % attackers, by the number of nodes."""
-    rows: list[list[str]] = []
-    for size, strategy in product(SIZES, STRATEGIES):
-        of = {"nodes": size, "share": 0.2, "attack": "mixed", "strategy": strategy}
-        rows += _row(found, of, str(size))
-    return _table("nodes", rows)
-
-
 def _row(found: dict[Case, Outcome], of: dict[str, object], what: str) -> list[list[str]]:
-    """A row of a table, none if there are not two trials of it: one has no interval."""
-    if seeds_of(found, of) < 2:
+    """A row of a table; none of fewer than three trials: their interval says nothing."""
+    if seeds_of(found, of) < LEAST:
         return []
     return [[NAMES[str(of["strategy"])], what, *_cells(found, of)]]
 
@@ -160,26 +181,25 @@ def _table(what: str, rows: Sequence[Sequence[str]]) -> str:
     return markdown_table(header, rows)
 
 
-def plot(found: dict[Case, Outcome]) -> str:
-    """Losses, route lifetime and false accusations over the attackers' share."""
+def plot(found: dict[Case, Outcome], size: int) -> str:
+    """Losses, route lifetime, overhead and false accusations over the attackers' share."""
     panels = []
     for field, title, zero, scale in (
-        ("late", "lost in the second half, %", 100, -100),
-        ("lifetime", "messages a route lasted (8 at most)", 0, 1),
-        ("accused", "honest nodes excluded, %", 0, 100),
+        ("delivered", "lost, %", 100, -100),
+        ("lifetime", "messages a route (of 8)", 0, 1),
+        ("overhead", "bytes on air per byte", 0, 1),
+        ("accused", "honest excluded, %", 0, 100),
     ):
         drawn = []
-        for strategy in STRATEGIES:
-            points = [
-                mean_of(found, field, nodes=NODES, share=s, attack="mixed", strategy=strategy)
-                for s in SHARES
-            ]
-            drawn.append(
-                Line(NAMES[strategy], [(zero + scale * m, abs(scale) * h) for m, h in points])
-            )
+        for style, strategy in enumerate(STRATEGIES):
+            of = {"nodes": size, "attack": "mixed", "strategy": strategy}
+            points = [mean_of(found, field, share=share, **of) for share in SHARES]
+            if not any(math.isnan(m) or math.isnan(h) for m, h in points):
+                bars = [(zero + scale * m, abs(scale) * h) for m, h in points]
+                drawn.append(Line(NAMES[strategy], bars, style))
         panels.append((title, drawn))
     return lines(
-        f"{NODES} nodes under mixed attacks (simulated; bars: 95 % interval)",
+        f"{size} nodes under mixed attacks (simulated; bars: 95 % interval)",
         [f"{share:.0%}" for share in SHARES],
         "attackers",
         panels,
@@ -193,21 +213,19 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--write", action="store_true", help="into docs/mesh.md")
+    parser.add_argument("--write", action="store_true", help="into docs/mesh-figures.md")
     parser.add_argument("--finished", action="store_true", help="only what is in the cache")
     given = parser.parse_args()
     found = finished(given.seeds) if given.finished else run(given.seeds, given.processes)
-    tables = {
-        "estar shares": shares_table(found),
-        "estar attacks": attacks_table(found),
-        "estar sizes": sizes_table(found),
-    }
+    tables = {f"estar {size}": section(found, size) for size in SIZES}
+    tables["estar attacks"] = attacks_table(found)
     for name, table in tables.items():
         if given.write:
-            replace_block("mesh.md", name, table)
-        print(table, end="\n\n")
+            replace_block("mesh-figures.md", name, table)
+        print(name, table, sep="\n", end="\n\n")
     if given.write:
-        write_plot("estar.svg", plot(found))
+        for size in (size for size in SIZES if drawable(found, size)):
+            write_plot(f"estar-{size}.svg", plot(found, size))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from backend.ingest.frame import Delta, Reading, Result, decode, encode, verify
+from backend.ingest.frame import decode, encode, verify
+from backend.ingest.frame_values import Delta, Reading, Result
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits, judge

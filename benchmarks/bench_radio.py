@@ -19,6 +19,7 @@ from devices.simulator.virtual_time import VirtualTime
 MESSAGES = 300
 HOPS = (1, 2, 3, 4)
 JAMMED = 3
+_START_S = 1_790_000_000
 TELEMETRY, URGENT = 0x12, 0x17
 """Second bytes of a DELTA and of an EVENT."""
 
@@ -34,8 +35,9 @@ class Row:
         for number in range(1, count + 1):
             schedule = Schedule(1, SLOT_MS, hop)
             mote = Mote(self.ether, number, (60.0 * number, 0), number == 1, schedule)
-            mesh = Mesh(number, mote.link, number == 1, self._receive)
-            mote.at_wake = mesh.tick
+            key, draw = bytes([number]) * 32, random.Random(seed * 100 + number).randbytes
+            mesh = Mesh(number, key, mote.link, number == 1, self._receive, draw)
+            mote.at_wake = lambda now_ms, mesh=mesh: mesh.tick(now_ms, _START_S + now_ms // 1000)
             self.motes.append(mote)
             self.meshes.append(mesh)
         for a in range(1, count + 1):
@@ -54,7 +56,7 @@ class Row:
         for i in range(MESSAGES):
             data = bytes([0x4F, kind]) + last.to_bytes(4, "big") + i.to_bytes(4, "big") + bytes(50)
             sent[data] = self.time.now_ms
-            self.meshes[-1].send_up(data)
+            self.meshes[-1].send_up(data, self.time.now_ms)
             self.motes[-1].wake()
             self.time.run_for_ms(chance.randrange(200, 800))
         self.time.run_for_ms(20_000)

@@ -24,7 +24,8 @@ from local_chain import FIRST_SIGNER, RELAYER, STRANGER, Anvil, deploy, developm
 
 from backend.chain.context import ChainContext
 from backend.chain.rpc import number
-from backend.ingest.frame import Reading, encode
+from backend.ingest.frame import encode
+from backend.ingest.frame_values import Reading
 from backend.oracle.attestation import SlotChecks, check_slot
 from backend.oracle.clock import SlotClock
 from backend.oracle.closer import SlotCloser, commitment_of

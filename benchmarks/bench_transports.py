@@ -25,7 +25,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from backend.ingest import cobs
 from backend.ingest.downlink import Downlink
-from backend.ingest.frame import Result, Results, decode
+from backend.ingest.frame import decode
+from backend.ingest.frame_values import Result, Results
 from backend.ingest.keyring import Keyring
 from backend.ingest.mqtt_connection import Broker
 from backend.ingest.mqtt_gateway import MqttGateway

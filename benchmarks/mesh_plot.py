@@ -20,10 +20,12 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One strategy: (value, half its interval) at each place of the axis."""
+    """One strategy: (value, half its interval) at each place of the axis; `style`: its colour and
+    dashes, the same in every plot."""
 
     name: str
     points: Sequence[tuple[float, float]]
+    style: int
 
 
 def lines(
@@ -39,7 +41,7 @@ def lines(
         parts += _panel(_LEFT + number * (width + _GAP), width, name, labels, axis, drawn)
     for number, line in enumerate(panels[0][1]):
         x = 16 + number * 215
-        parts.append(_stroke(number, [(x, HEIGHT - 14), (x + 28, HEIGHT - 14)]))
+        parts.append(_stroke(line.style, [(x, HEIGHT - 14), (x + 28, HEIGHT - 14)]))
         parts.append(f'<text x="{x + 34}" y="{HEIGHT - 10}">{escape(line.name)}</text>')
     body = "\n  ".join(parts)
     return (
@@ -73,13 +75,13 @@ def _panel(
         parts.append(
             f'<text x="{x(i):.1f}" y="{floor + 16}" text-anchor="middle">{escape(label)}</text>'
         )
-    for number, line in enumerate(drawn):
-        parts.append(_stroke(number, [(x(i), y(v)) for i, (v, _) in enumerate(line.points)]))
+    for line in drawn:
+        parts.append(_stroke(line.style, [(x(i), y(v)) for i, (v, _) in enumerate(line.points)]))
         for i, (value, half) in enumerate(line.points):
             low, high = y(value - half), y(value + half)
             parts.append(
                 f'<line x1="{x(i):.1f}" y1="{low:.1f}" x2="{x(i):.1f}" y2="{high:.1f}"'
-                f' stroke="{_COLOURS[number]}"/>'
+                f' stroke="{_COLOURS[line.style]}"/>'
             )
     return parts
 

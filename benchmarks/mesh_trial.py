@@ -8,10 +8,12 @@ for every hop. A table is made every TABLE_S from the receipts so far.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import math
 import random
 from collections import Counter, deque
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 from backend.mesh.announcement import announcements
@@ -26,7 +28,8 @@ from backend.mesh.trust import (
     trust_table,
 )
 from devices.esp32 import estar_packets as packets
-from devices.esp32 import receipts
+from devices.esp32 import frame, receipts
+from devices.esp32 import link as links
 from devices.esp32.estar import Router
 from devices.simulator.mesh_field import MeshField
 
@@ -47,6 +50,7 @@ STRATEGIES = ("estar", "estar_best", "trust_only", "shortest")
 ATTACKS = ("drop", "select", "energy", "forge", "sybil", "mixed")
 
 
+@cache
 def key_of(node: int) -> bytes | None:
     """Keys of the community's devices; Sybils have none."""
     return hashlib.sha256(b"trial %d" % node).digest() if node < SYBIL_IDS else None
@@ -150,6 +154,7 @@ class Trial:
             seed=seed,
         )
         self.held: dict[tuple[int, int], dict[int, Held]] = {}
+        self.judged: dict[tuple[int, int], Cleared | None] = {}
         self.recharge: dict[int, int] = {}
         self.chains: dict[int, list[bytes]] = {}  # of the session that a forger frames with
         self.side_bytes = 0
@@ -212,6 +217,7 @@ class Trial:
             return
         key = (held.session.source, held.session.started_at)
         self.held.setdefault(key, {})[node] = held
+        self.judged.pop(key, None)
 
     def _next_message(self, node: int, receipt: Any) -> tuple[int, bytes, bytes, bytes]:
         """A message that the forger says to have sent and never sent."""
@@ -277,26 +283,11 @@ class Trial:
         return trust_table(self.sessions(), self.known, self.recharge)
 
     def sessions(self) -> list[Cleared]:
-        """Everything judged so far."""
-        found = []
-        for words in self.held.values():
-            try:
-                receipt = judge(words)
-            except ReceiptError:
-                continue
-            session = receipt.session
-            found.append(
-                Cleared(
-                    session.started_at,
-                    session.route,
-                    session.energies,
-                    receipt.sent,
-                    receipt.delivered,
-                    receipt.broken_hop,
-                    receipt.reporters,
-                )
-            )
-        return found
+        """Everything judged so far, in the order in which it was first heard of."""
+        for key in self.held.keys() - self.judged.keys():
+            self.judged[key] = _cleared(self.held[key])
+        found = (self.judged[key] for key in self.held)
+        return [one for one in found if one is not None]
 
     def _outcome(self, late_from: int) -> Outcome:
         for router in self.field.routers.values():
@@ -317,6 +308,33 @@ class Trial:
             len(excluded & honest) / len(honest),
             len(excluded & set(judged_bad)) / len(judged_bad) if judged_bad else 0.0,
         )
+
+
+def _cleared(words: dict[int, Held]) -> Cleared | None:
+    """What a session's nodes say, judged; None if they contradict each other."""
+    try:
+        receipt = judge(words)
+    except ReceiptError:
+        return None
+    session = receipt.session
+    return Cleared(
+        session.started_at,
+        session.route,
+        session.energies,
+        receipt.sent,
+        receipt.delivered,
+        receipt.broken_hop,
+        receipt.reporters,
+    )
+
+
+@cache
+def hurry() -> None:
+    """Has this process compute pure functions of the firmware once, or in C: the same results."""
+    frame.tag = lambda key, data: hmac.digest(key, data, "sha256")[:16]
+    links.node_of = cache(links.node_of)
+    for name in ("get_request", "get_reply", "get_data"):
+        setattr(packets, name, lru_cache(4096)(getattr(packets, name)))
 
 
 def _kind_of(attack: str, number: int) -> str:
@@ -355,4 +373,5 @@ def _naive(sessions: list[Cleared], known: list[int]) -> TrustTable:
 
 def outcome_of(case: tuple[int, float, str, str, int]) -> Outcome:
     """A whole trial; a module's function, so that processes can share the work."""
+    hurry()
     return Trial(*case).run()
