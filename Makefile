@@ -169,10 +169,10 @@ nightly: compile coverage ## what takes minutes: ten times the fuzzing and examp
 	@FOUNDRY_PROFILE=nightly forge test --fuzz-seed $$(od -An -N4 -tu4 /dev/urandom)
 	@OHMSTEAD_NIGHT=1 $(PYTEST) -n 2 --dist loadfile -m 'nightly or not nightly' tests/backend tests/devices
 
-FUZZ_TARGETS := gateway_frame firmware_frame both_codecs cobs_packet serial_line fragments slot_proposal http_readings
+FUZZ_TARGETS ?= $$(python tests/backend/fuzz_targets.py)
 SECONDS_EACH ?= 60
 .PHONY: fuzz
-fuzz: setup ## Atheris on every parser, a minute each (SECONDS_EACH=); needs the extra `fuzz`, which has no wheels for some systems
+fuzz: setup ## Atheris on every parser, a minute each (SECONDS_EACH=, FUZZ_TARGETS=); needs the extra `fuzz`, which has no wheels for some systems
 	@python -c 'import atheris' 2>/dev/null || pip install --quiet 'atheris>=2.3,<4'
 	@mkdir -p .cache/fuzz
 	@for target in $(FUZZ_TARGETS); do \

@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 from devices.simulator.plan import load_plan
+from devices.simulator.uno.build import missing as missing_for_uno
 from scripts.new_keys import SIGNERS
 from scripts.supervise.chain_node import ChainNode, ChainNodeError, find_anvil, rpc
 from scripts.supervise.child import Child, describe_exit
@@ -189,7 +190,8 @@ class Demo:
             "--home", str(where.home / "devices"), "--gateway", f"http://127.0.0.1:{where.page_port}",
             "--slot-seconds", str(where.slot_seconds), "--control", str(where.control_port),
             "--charging", where.charging, *_broker_options(os.environ),
-            *(["--compiled"] if where.compiled else []),
+            "--boards", "compiled" if where.compiled else "python",
+            *(["--uno"] if where.uno else []),
         )  # fmt: skip
         neighbourhood.start()
         self.children.append(neighbourhood)
@@ -197,6 +199,7 @@ class Demo:
         self.display.step(
             "neighbourhood", f"{count} nodes; 15 minutes of theirs last {where.slot_seconds} s here"
         )
+        self.display.step("Arduino Uno", _uno_told(where.uno))
 
     def _await(self, ready: Callable[[], bool], child: Child, what: str) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -297,6 +300,7 @@ class Demo:
                 "OHMSTEAD_CHARGING_SAMPLE_S", str(max(1, where.slot_seconds // 3))
             ),
             "OHMSTEAD_SLOT_SECONDS": str(where.slot_seconds),
+            "OHMSTEAD_DEMO_CONTROL_URL": f"http://127.0.0.1:{where.control_port}",
             "OHMSTEAD_SERIAL_PORTS": ",".join(self._serial_ports()),
             "OHMSTEAD_SIGNER_URLS": ",".join(f"http://127.0.0.1:{p}" for p in self._signer_ports),
             "PYTHONUNBUFFERED": "1",
@@ -316,6 +320,16 @@ class Demo:
             return answer.json() if answer.ok else None
         except (requests.RequestException, ValueError):
             return None
+
+
+def _uno_told(wanted: bool) -> str:
+    """Who meters the home whose meter is an Uno."""
+    home = next(node.label for node in load_plan().nodes if node.uno)
+    lacking = " ".join(missing_for_uno())
+    if wanted and not lacking:
+        return f"{home} is metered by its compiled firmware, in simavr; sensors are simulated"
+    why = f"this machine lacks {lacking}" if wanted else "OHMSTEAD_UNO is 0"
+    return f"{home} is metered by a simulated meter in its place: {why}"
 
 
 def _broker_options(environment: Mapping[str, str]) -> list[str]:

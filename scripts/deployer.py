@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,44 +19,11 @@ from web3.utils.address import get_create_address
 
 from backend.chain.accounts import LOCAL_CHAINS
 from backend.tariff import parse_tariff
+from scripts.construction import ORDER, Site
 from scripts.etherscan import Source
 from scripts.keyfiles import write_secret
 from scripts.plan import TARIFF_FOLDER, Plan
 from scripts.roles import CONTRACT_ROLES, Role, functions_by_role
-
-ORDER = (
-    "AccessManager",
-    "OracleQuorum",
-    "Stablecoin",
-    "GridToken",
-    "PowerCoinDesk",
-    "PostedPrice",
-    "QuorumPriceFeed",
-    "MeterRegistry",
-    "MeterLedger",
-    "TariffBook",
-    "PriorityRegistry",
-    "EnergyMarket",
-    "ClearingHouse",
-    "SurplusAuction",
-    "Interconnection",
-    "RealTimePool",
-    "DayAheadMarket",
-    "CarbonIntensity",
-    "CertificateFace",
-    "RenewableCertificate",
-    "EvRegistry",
-    "IncentiveRates",
-    "OrderRules",
-    "V2GExchange",
-    "ElementRegistry",
-    "OracleBond",
-    "MeterWitness",
-    "RelayCredits",
-    "SustainabilityPolicy",
-    "RenewableIncentive",
-)
-"""Names in the deployment file, in the order in which one needs the next."""
 
 TEST_CHAIN_IDS = LOCAL_CHAINS | {11155111, 17000, 560048}
 """Where a demo token may stand in for a stablecoin: local chains, Sepolia, Holesky, Hoodi."""
@@ -114,6 +81,7 @@ class Deployer:
         self._adopted = dict(adopted or {})
         self._omitted = frozenset(omitted)
         self._contracts: dict[str, Any] = {}
+        self._site = Site(plan, str(account.address), self._address)
         self._known = self._read_progress()
 
     @property
@@ -162,9 +130,7 @@ class Deployer:
             file = self._project.path / contract_type.source_id
             found = compilers.solidity.get_standard_input_json([file], project=self._project)
             ((version, standard_json),) = found.items()
-            arguments = self._container(name).constructor.encode_input(
-                *self._constructor_arguments(name)
-            )
+            arguments = self._container(name).constructor.encode_input(*self._site.arguments(name))
             compiled[name] = (
                 instance.address,
                 Source(
@@ -208,7 +174,7 @@ class Deployer:
         return container.contract_type
 
     def _create(self, name: str, container: Any) -> Any:
-        arguments = self._constructor_arguments(name)
+        arguments = self._site.arguments(name)
         nonce = self._web3.eth.get_transaction_count(self.account.address)
         address = str(get_create_address(self.account.address, nonce))
         self._remember(name, address, int(self._web3.eth.block_number) + 1)
@@ -223,150 +189,6 @@ class Deployer:
         self._remember(name, address, int(receipt["blockNumber"]))
         self._count(f"{name:<17} {address}", receipt)
         return container.at(address)
-
-    def _constructor_arguments(self, name: str) -> Sequence[Any]:
-        """What the contract's constructor takes, from the plan and the contracts before it."""
-        of, figures, markets = self._address, self.plan.parameters, self.plan.markets
-        rate, prices, feed = self.plan.ether_rate, self.plan.prices, self.plan.feed
-        carbon, cars, witness = self.plan.carbon, self.plan.vehicles, self.plan.witness
-        policy, incentives = self.plan.policy, self.plan.incentives
-        manager = self._address("AccessManager")
-        arguments: dict[str, Callable[[], Sequence[Any]]] = {
-            "AccessManager": lambda: [self.account.address],
-            "OracleQuorum": lambda: [manager],
-            "Stablecoin": lambda: [self.holders.operator],
-            "GridToken": lambda: [manager],
-            "PowerCoinDesk": lambda: [
-                manager, of("GridToken"), of("Stablecoin"), self._stablecoin_value(),
-                rate.micro_inr,
-                (
-                    rate.min_micro_inr, rate.max_micro_inr, rate.max_step_bps,
-                    rate.min_interval_seconds, rate.max_age_seconds,
-                ),
-            ],
-            "PostedPrice": lambda: [
-                manager, prices.min_micro_inr_per_kwh, prices.max_micro_inr_per_kwh,
-                prices.buy_micro_inr_per_kwh, prices.sell_micro_inr_per_kwh,
-            ],
-            "QuorumPriceFeed": lambda: [
-                manager, of("OracleQuorum"), feed.number,
-                (
-                    feed.min_micro_inr_per_kwh, feed.max_micro_inr_per_kwh, feed.max_age_seconds,
-                    feed.max_skew_seconds, feed.max_step_ppm, feed.sell_share_bps,
-                ),
-                feed.start_micro_inr_per_kwh,
-            ],
-            "MeterRegistry": lambda: [manager, figures.slot_seconds],
-            "MeterLedger": lambda: [
-                manager, of("OracleQuorum"), of("GridToken"), of("MeterRegistry"),
-            ],
-            "TariffBook": lambda: [
-                manager, of("GridToken"), of("MeterRegistry"), of("MeterLedger"),
-            ],
-            "PriorityRegistry": lambda: [manager, of("OracleQuorum")],
-            "EnergyMarket": lambda: [
-                manager,
-                (
-                    of("GridToken"), of("PowerCoinDesk"), of("MeterRegistry"), of("MeterLedger"),
-                    of("TariffBook"), of("PriorityRegistry"),
-                    of("QuorumPriceFeed" if prices.source == "feed" else "PostedPrice"),
-                ),
-                prices.max_age_seconds, figures.emergency_credit_wh, figures.max_request_wh,
-            ],
-            "ClearingHouse": lambda: [
-                manager, of("GridToken"), of("PowerCoinDesk"), self.holders.operator,
-            ],
-            "SurplusAuction": lambda: [
-                manager, of("GridToken"), of("ClearingHouse"), of("MeterRegistry"),
-                of("PriorityRegistry"), figures.auction_min_bond_micro_inr,
-            ],
-            "Interconnection": lambda: [of("ClearingHouse")],
-            "CarbonIntensity": lambda: [
-                manager, of("OracleQuorum"),
-                (
-                    carbon.min_g_per_kwh, carbon.max_g_per_kwh, carbon.max_age_seconds,
-                    carbon.lead_seconds,
-                ),
-            ],
-            "CertificateFace": lambda: [],
-            "RenewableCertificate": lambda: [
-                manager, of("MeterLedger"), of("MeterRegistry"), of("GridToken"),
-                of("CarbonIntensity"), of("CertificateFace"),
-            ],
-            "EvRegistry": lambda: [
-                manager, of("MeterRegistry"),
-                (
-                    cars.max_soc_age_slots, cars.min_efficiency_bps, cars.soc_tolerance_bps,
-                    cars.gap_seconds, cars.abandon_seconds,
-                ),
-            ],
-            "IncentiveRates": lambda: [
-                manager, of("MeterLedger"),
-                of("QuorumPriceFeed" if prices.source == "feed" else "PostedPrice"),
-                of("CarbonIntensity"),
-                (
-                    cars.min_micro_inr_per_kwh, cars.max_micro_inr_per_kwh,
-                    cars.min_multiplier_bps, cars.max_multiplier_bps, cars.demand_weight_bps,
-                    cars.clean_g_per_kwh, cars.dirty_g_per_kwh, cars.surplus_wh, cars.stress_wh,
-                    cars.peak_wh, cars.max_state_age_slots, cars.max_price_age_seconds,
-                ),
-            ],
-            "OrderRules": lambda: [of("IncentiveRates")],
-            "V2GExchange": lambda: [
-                manager,
-                (
-                    of("EvRegistry"), of("MeterLedger"), of("OracleQuorum"), of("ClearingHouse"),
-                    of("IncentiveRates"), of("OrderRules"),
-                ),
-            ],
-            "ElementRegistry": lambda: [manager, of("MeterRegistry"), of("MeterLedger")],
-            "OracleBond": lambda: [
-                manager, witness.unbonding_seconds, witness.prover_share_bps,
-                self.holders.operator,
-            ],
-            "MeterWitness": lambda: [
-                of("MeterLedger"), of("ElementRegistry"), of("OracleBond"),
-                (
-                    witness.window_seconds, witness.rebuttal_seconds, witness.grace_seconds,
-                    witness.skew_seconds, witness.deposit_wei,
-                ),
-            ],
-            "RelayCredits": lambda: [
-                manager, of("GridToken"), of("OracleQuorum"), of("MeterRegistry"),
-                self.holders.operator, figures.relay_fee_micro_inr,
-            ],
-            "SustainabilityPolicy": lambda: [
-                manager, of("OracleQuorum"), policy.epoch_seconds,
-                (policy.lowest, policy.highest, policy.max_step), policy.start,
-            ],
-            "RenewableIncentive": lambda: [
-                manager, of("GridToken"), of("MeterLedger"), of("MeterRegistry"),
-                of("SustainabilityPolicy"),
-                (
-                    incentives.max_request_micro_inr, incentives.decision_seconds,
-                    incentives.claim_seconds, incentives.epoch_share_bps,
-                ),
-            ],
-            "RealTimePool": lambda: [
-                manager, of("MeterRegistry"), of("MeterLedger"), of("ClearingHouse"),
-                markets.report_seconds,
-                (
-                    markets.min_micro_inr_per_kwh, markets.max_micro_inr_per_kwh,
-                    markets.buyback_micro_inr_per_kwh, markets.retail_micro_inr_per_kwh,
-                ),
-            ],
-            "DayAheadMarket": lambda: [
-                manager, of("ClearingHouse"), of("RealTimePool"), figures.slot_seconds,
-                (
-                    markets.tick_micro_inr_per_kwh, markets.tick_count, markets.gate_seconds,
-                    markets.horizon_seconds, markets.min_order_wh,
-                ),
-            ],
-        }  # fmt: skip
-        return arguments[name]()
-
-    def _stablecoin_value(self) -> int:
-        return self.plan.stablecoin.micro_inr_per_token if self.plan.stablecoin else 1_000_000
 
     def _adopt_stablecoin(self, address: str) -> None:
         if not self._has_code(address):

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from backend.chain.accounts import load_account, save_account
+from backend.secret_file import secret_once, write_secret
+
+__all__ = ["account_once", "keystore_once", "random_hex", "secret_once", "write_secret"]
 
 
 class KeyFileError(RuntimeError):
     """A key file is missing or cannot be opened; the message names it and the fix."""
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Writes `text` with mode 600 so that a crash leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def secret_once(path: Path, make: Callable[[], str]) -> str:
-    """The secret in `path`, made by `make` the first time."""
-    if not path.exists():
-        write_secret(path, make() + "\n")
-    return path.read_text().strip()
 
 
 def random_hex(byte_count: int = 32) -> str:

@@ -130,8 +130,8 @@ def _planned(columns: dict[str, Integers]) -> Neighbourhood:
     plan = tomllib.loads(_PLAN.read_text())
     homes = []
     for node in plan["node"]:
-        if "load" not in node:
-            continue
+        if "load" not in node or "battery" in node.get("contactor", {}):
+            continue  # what a battery of its own feeds is the society's and no member
         sun = _curve(columns, node["pv"]) if "pv" in node else None
         load = _curve(columns, node["load"])
         generation = np.zeros_like(load) if sun is None else sun

@@ -146,7 +146,10 @@ def _node_keys(settings: Settings, plan: Plan) -> dict[int, bytes]:
         key = _current(ring[str(node.id)])
         if not file.exists():
             write_secret(file, key + "\n")
-        if file.read_text().strip() != key:
+        if _came_over_the_air(ring[str(node.id)]):
+            if not any(file.with_suffix(kept).exists() for kept in (".nvm.json", ".nvs")):
+                write_secret(file, key + "\n")  # its memory, with the key, is gone
+        elif file.read_text().strip() != key:
             raise ProvisionError(
                 f"{file} differs from {ring_file}: the gateway would refuse the node's frames; "
                 "remove the one that is wrong and run again"
@@ -157,7 +160,7 @@ def _node_keys(settings: Settings, plan: Plan) -> dict[int, bytes]:
     if not tokens_file.exists():
         tokens = {board: random_hex(16) for board in sorted(boards)}
         write_secret(tokens_file, json.dumps(tokens) + "\n")
-    speaks_for = {str(plan.start.battery_id): plan.battery.node}
+    speaks_for = {str(battery.id): battery.node for battery in plan.batteries}
     write_secret(settings.keys_dir / "batteries.json", json.dumps(speaks_for) + "\n")
     return {node.id: bytes.fromhex(_current(ring[str(node.id)])) for node in plan.nodes}
 
@@ -167,9 +170,14 @@ def _current(entry: Any) -> str:
     return str(entry["key"] if isinstance(entry, dict) else entry)
 
 
+def _came_over_the_air(entry: Any) -> bool:
+    """Whether the node's key is in its own memory, in place of the provisioned one."""
+    return isinstance(entry, dict) and bool(entry.get("epoch"))
+
+
 def _fill_store(settings: Settings, plan: Plan) -> None:
-    battery = {plan.battery.node: plan.start.battery_id}
-    capacity = {plan.battery.node: plan.battery.capacity_wh}
+    battery = {battery.node: battery.id for battery in plan.batteries}
+    capacity = {battery.node: battery.capacity_wh for battery in plan.batteries}
     store = open_store(settings.store_url)
     try:
         with store.write() as connection:
@@ -220,6 +228,8 @@ def _link_tokens(settings: Settings, chain_id: int, plan: Plan, numbers: Mapping
     try:
         with store.write() as connection:
             for car in plan.cars:
+                if car.owner is None:
+                    continue
                 number = numbers.get(car.token, 0)
                 known = charging.token(connection, car.token)
                 if known is not None and (known.ev_id or 0) == number:
@@ -379,11 +389,9 @@ class Chain:
             relay = node.relay
             if relay is None or relay.switch in known:
                 continue
-            # A house's contactor serves suspension only; the battery sheds what is shared.
-            battery = plan.start.battery_id if node.outlet else 0
             config = (
-                node.id, node.board, relay.pin, battery, relay.critical, relay.fail_safe_closed,
-                relay.min_on_s, relay.min_off_s,
+                node.id, node.board, relay.pin, plan.battery_behind(node), relay.critical,
+                relay.fail_safe_closed, relay.min_on_s, relay.min_off_s,
             )  # fmt: skip
             yield priority.call("addSwitch", relay.switch, config, not relay.on_request)
 
@@ -400,7 +408,7 @@ class Chain:
         """A one-time code for every house without a household; how many are new."""
         calls = []
         for node in plan.nodes:
-            if node.contactor is None or node.contactor.on_request:
+            if node.contactor is None or node.contactor.on_request or node.contactor.battery:
                 continue
             meter = self.views.meter(node.id)
             if int(meter.holder, 16) != 0:

@@ -65,6 +65,8 @@ def set_up(
     known = _known(views, v2g)
     numbers = {}
     for car in plan.cars:
+        if car.owner is None:
+            continue  # whoever links its card registers it
         owner = owner_of(car.owner)
         key = (owner.address.lower(), car.capacity_wh)
         if key not in known:

@@ -173,6 +173,7 @@ class Hamlet:
             "OHMSTEAD_MQTT_URL": "",  # the broker is the neighbourhood's
             "OHMSTEAD_MQTT_HOME_METERS": "",
             "OHMSTEAD_MQTT_SWITCHING": "",
+            "OHMSTEAD_DEMO_CONTROL_URL": "",  # nothing there has a radio
             "OHMSTEAD_SIGNER_URLS": f"http://127.0.0.1:{self._signer_port}",
         }
 

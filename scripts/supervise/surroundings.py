@@ -33,6 +33,7 @@ class Surroundings:
         slot_seconds: length of a slot on the wall clock, standing for 15 minutes.
         hamlet: the small microgrid next door runs, too.
         compiled: nodes with a radio run the ESP32's compiled firmware.
+        uno: the Uno's node runs its compiled firmware.
     """
 
     home: Path
@@ -44,11 +45,12 @@ class Surroundings:
     charging_port: int
     hamlet: bool = True
     compiled: bool = False
+    uno: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Surroundings:
         """Reads OHMSTEAD_HOME, _PORT, _RPC_URL, _CHAIN_PORT, _CONTROL_PORT, _CHARGING_PORT,
-        _SLOT_SECONDS, _HAMLET, _COMPILED.
+        _SLOT_SECONDS, _HAMLET, _COMPILED, _UNO.
 
         Raises:
             SurroundingsError: a value is not what it should be.
@@ -64,6 +66,7 @@ class Surroundings:
             charging_port=_port(environment, "OHMSTEAD_CHARGING_PORT", 0) or _usual_port(),
             hamlet=environment.get("OHMSTEAD_HAMLET") != "0",
             compiled=environment.get("OHMSTEAD_COMPILED") != "0",
+            uno=environment.get("OHMSTEAD_UNO") != "0",
         )
 
     @property

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from backend.chain.contracts import ContractSet
 from backend.chain.deployment import load_for_chain
 from backend.chain.rpc import RpcClient
 from backend.chain.views import ChainViews
+from devices.simulator.plan import load_plan
 from scripts import development
 from scripts.keyfiles import keystore_once, write_secret
 from scripts.supervise.chain_node import ChainNodeError, find_anvil, rpc
@@ -188,8 +190,10 @@ def test_the_operator_provisions_a_neighbourhood(sepolia: Sepolia) -> None:
     contracts = ContractSet(load_for_chain(sepolia.home / "deployments", CHAIN_ID))
     views = ChainViews(RpcClient(sepolia.url), contracts, Clients(contracts), 0.0)
     meters = views.meter_ids()
-    assert len(meters) == 18
-    assert len(views.switches()) == 12
+    plan = load_plan()
+    assert len(meters) == sum(node.kind != "board" for node in plan.nodes) == 21
+    batteries = Counter(view.config.battery for view in views.switches())
+    assert batteries == {0: 8, 1: 4, 2: 2}
     assert not any(meter.claimed for meter in views.meters(meters))
     codes = json.loads((sepolia.home / "claim-codes.json").read_text())
     assert sorted(map(int, codes)) == [4, 7, 8, 9, 10, 11, 12]
