@@ -2,7 +2,8 @@
 
 Each argument is a suite, run as `make test-<suite>`, or several joined by `+` that run side by side
 because one mostly waits. Every suite runs, also after one has failed; its output passes through,
-and the closing lines of the runners inside it make up the summary.
+and the closing lines of the runners inside it make up the summary. What failed is said again
+before it by name: the end of a long log is the part that is kept and read.
 """
 
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # How the runners sum themselves up: (what to look for, how to say it).
@@ -24,6 +26,18 @@ CLOSING_LINES = [
     (re.compile(r"^[#ℹ] fail (\d+)$"), "{0} failed"),
     (re.compile(r"^e2e (skipped)"), "{0}"),
 ]
+# A failed test or its reason, as each runner says it: Forge, pytest, node, vitest, make.
+FAILURE = re.compile(r"^(\[FAIL\b|FAILED |ERROR |E   |\s*not ok |\s*✖ |\s*FAIL |make.*\*\*\*)")
+LINES_KEPT = 40
+
+
+@dataclass
+class Outcome:
+    """What came of one suite: whether it passed, its runners' sums, its lines of failure."""
+
+    passed: bool = False
+    sums: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
 
 def closing_line(line: str) -> str | None:
@@ -35,10 +49,10 @@ def closing_line(line: str) -> str | None:
     return None
 
 
-def run(suite: str, prefix: str = "") -> tuple[bool, list[str]]:
-    """Whether the suite passed, and the sums its runners gave."""
+def run(suite: str, prefix: str = "") -> Outcome:
+    """Run one suite, passing its output through."""
     print(f"\n--- {suite} ---", flush=True)
-    sums = []
+    outcome = Outcome()
     command = ["make", f"test-{suite}"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
@@ -46,30 +60,36 @@ def run(suite: str, prefix: str = "") -> tuple[bool, list[str]]:
         for line in process.stdout or ():
             print(prefix + line, end="", flush=True)
             if said := closing_line(line):
-                sums.append(said)
-    return process.returncode == 0, sums
+                outcome.sums.append(said)
+            if FAILURE.match(plain := ANSI.sub("", line).rstrip()):
+                outcome.failures.append(plain)
+    outcome.passed = process.returncode == 0
+    return outcome
 
 
-def run_side_by_side(suites: list[str]) -> dict[str, tuple[bool, list[str]]]:
-    """The results of suites that run at the same time; each line says whose it is."""
+def run_side_by_side(suites: list[str]) -> dict[str, Outcome]:
+    """The outcomes of suites that run at the same time; each line says whose it is."""
     if len(suites) == 1:
         return {suites[0]: run(suites[0])}
     with ThreadPoolExecutor(len(suites)) as pool:
-        results = pool.map(lambda suite: run(suite, f"{suite} | "), suites)
-        return dict(zip(suites, results, strict=True))
+        outcomes = pool.map(lambda suite: run(suite, f"{suite} | "), suites)
+        return dict(zip(suites, outcomes, strict=True))
 
 
 def main(groups: list[str]) -> int:
     """Run all the suites; 0 only if every one passed."""
     started = time.monotonic()
-    results: dict[str, tuple[bool, list[str]]] = {}
+    outcomes: dict[str, Outcome] = {}
     for group in groups:
-        results |= run_side_by_side(group.split("+"))
+        outcomes |= run_side_by_side(group.split("+"))
+    for suite, outcome in outcomes.items():
+        if not outcome.passed:
+            print(f"\n{suite} failed:", *outcome.failures[-LINES_KEPT:], sep="\n  ")
     parts = [
-        f"{suite} {'ok' if passed else 'FAILED'} ({', '.join(sums) or 'no sum'})"
-        for suite, (passed, sums) in results.items()
+        f"{suite} {'ok' if it.passed else 'FAILED'} ({', '.join(it.sums) or 'no sum'})"
+        for suite, it in outcomes.items()
     ]
-    all_passed = all(passed for passed, _ in results.values())
+    all_passed = all(it.passed for it in outcomes.values())
     verdict = "all passed" if all_passed else "FAILED"
     print(f"\ntests: {verdict} in {time.monotonic() - started:.0f} s: {'; '.join(parts)}")
     return 0 if all_passed else 1
