@@ -20,7 +20,6 @@ _BATCH = 4
 _LONGEST_AGAIN_MS = 30000
 _BEFORE_SLOT_END_MS = 400
 _WMS_PER_WH = 3600000
-_LONGEST_PACKET = 300
 _COUNT_MS = 1000
 _STATUS_PAUSES = 8  # what a node says of its radio, in pauses between readings on a slow way
 _SESSIONS = 24  # what the heap has room for
@@ -80,7 +79,7 @@ class App:
         self._instant = (0, 0, 0, 1000)
         self._owed_wh = 0
         self._looked: dict = {}
-        self._partial = b""
+        self._packets = cobs.Packets()
         self._sent: dict = {}  # by frame: when to send it again, how often it was sent
         self._told = 0
         self._slot = -1
@@ -425,15 +424,9 @@ class App:
             self._receive(data)
 
     def _from_usb(self, data: bytes, now_ms: int) -> None:
-        if not data or (self.role != settings.GATEWAY and self.mesh is not None):
+        if self.role != settings.GATEWAY and self.mesh is not None:
             return
-        packets = (self._partial + data).split(b"\0")
-        self._partial = packets.pop()[-_LONGEST_PACKET:]
-        for packet in packets:
-            try:
-                found = cobs.decode(packet) if packet else b""
-            except ValueError:
-                continue
+        for found in self._packets.feed(data):
             if len(found) < 34:
                 continue
             node_id = int.from_bytes(found[2:6], "big")

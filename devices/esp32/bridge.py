@@ -7,7 +7,6 @@ seconds, which a slow link would not bear: a frame goes on again only when that 
 from devices.esp32 import cobs
 
 BAUD = 115200
-_LONGEST = 300
 _LEAST_FRAME = 34
 _MOST = 16
 
@@ -25,22 +24,13 @@ class Bridge:
         self.passed = 0
         self.repeated = 0
         self._uart = uart
-        self._partial = b""
+        self._packets = cobs.Packets()
         self._sent: dict = {}  # frame -> when it went on
 
     def read(self) -> list:
         """Frames that have come from the Uno."""
-        data = self._uart.read()
-        if not data:
-            return []
-        packets = (self._partial + data).split(b"\0")
-        self._partial = packets.pop()[-_LONGEST:]
         found = []
-        for packet in packets:
-            try:
-                made = cobs.decode(packet) if packet else b""
-            except ValueError:
-                continue
+        for made in self._packets.feed(self._uart.read()):
             if len(made) >= _LEAST_FRAME and made[1] & 8 == 0:
                 self.node_id = int.from_bytes(made[2:6], "big")
                 found.append(made)

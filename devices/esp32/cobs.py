@@ -1,5 +1,29 @@
 """Consistent Overhead Byte Stuffing, for frames over a serial line; see docs/frame.md."""
 
+_LONGEST = 300  # a frame of 250 bytes with what a modem says of it
+
+
+class Packets:
+    """Finds the packets in what a serial line gives."""
+
+    def __init__(self) -> None:
+        self._partial = b""
+
+    def feed(self, data) -> list:
+        """What was packed in the packets that `data` (bytes, or None) completes; damaged ones are left out."""
+        if not data:
+            return []
+        packets = (self._partial + data).split(b"\0")
+        self._partial = packets.pop()[-_LONGEST:]
+        found = []
+        for packet in packets:
+            try:
+                if packet:
+                    found.append(decode(packet))
+            except ValueError:
+                pass
+        return found
+
 
 def encode(data: bytes) -> bytes:
     """`data` without zero bytes; the zero that ends the packet is the caller's."""

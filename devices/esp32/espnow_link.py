@@ -17,7 +17,6 @@ from devices.esp32 import link
 from devices.esp32.hopping import BEACON_EVERY, Schedule
 from devices.esp32.neighbours import Neighbours
 from devices.esp32.network_time import NetworkTime
-from devices.esp32.send_queue import SendQueue
 
 DATA = 1
 ACK = 2
@@ -57,7 +56,7 @@ class _Sending:
         self.due_ms = due_ms
 
 
-class EspNowLink(link.Link):
+class EspNowLink(link.QueuedLink):
     """`radio` has send(dst, packet) and set_channel(number); received packets go to `on_packet`.
 
     Attributes:
@@ -81,7 +80,7 @@ class EspNowLink(link.Link):
         ack_ms: int = 24,
     ) -> None:
         """`boot`: the node's boot counter. `cipher`: see ccm.py; None leaves packets as they are."""
-        super().__init__(address)
+        super().__init__(address, _QUEUE)
         self.boot = boot
         self.schedule = schedule
         silent_ms = 8 * BEACON_EVERY * schedule.dwell_ms
@@ -100,11 +99,9 @@ class EspNowLink(link.Link):
         self._cipher = cipher
         self._ack_ms = ack_ms
         self._number = link.node_of(address) or address[5]
-        self._queue = SendQueue(_QUEUE)
         self._packets: list = []
         self._in_air: _Sending | None = None
         self._counter = 0
-        self._ticket = 0
         self._missing: dict = {}  # by ticket: how many of its packets are not acknowledged
         self._partial: dict = {}
         self._channel = 0
@@ -116,18 +113,6 @@ class EspNowLink(link.Link):
         self._random = (self._number * 2654435761 + boot * 40503) & 0x7FFFFFFF
 
     # ---- what is above -----------------------------------------------------------------------------
-
-    def send(self, dst: bytes, payload: bytes, priority: int) -> int:
-        """See link.py."""
-        if not 0 < len(payload) <= link.MAX_PAYLOAD:
-            raise ValueError("a payload has 1..%d bytes" % link.MAX_PAYLOAD)
-        ticket = self._ticket = self._ticket + 1
-        gone = self._queue.put(priority, (ticket, dst, payload, priority))
-        if gone is not None and gone[0] == ticket:
-            return 0
-        if gone is not None and self.on_done:
-            self.on_done(gone[0], False, -1)
-        return ticket
 
     def waiting(self) -> int:
         """Payloads that were not sent yet."""

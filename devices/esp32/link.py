@@ -26,6 +26,8 @@ power line (`plc_link.py`) and LoRaWAN (`lora_link.py`).
         How long a payload that is not urgent may take over one hop and back, a repetition or two included.
 """
 
+from devices.esp32.send_queue import SendQueue
+
 BROADCAST = b"\xff\xff\xff\xff\xff\xff"
 MAX_PAYLOAD = 700  # more than 234 bytes are several packets on ESP-NOW; 250 is a whole frame
 RETRIES = 6
@@ -84,3 +86,24 @@ class Link:
     def cost(self, neighbour: bytes) -> int:
         """See above; of a link that knows nothing of its neighbours: each payload arrives."""
         return COST_ONE
+
+
+class QueuedLink(Link):
+    """A link whose payloads wait for their turn, as (ticket, dst, payload, priority)."""
+
+    def __init__(self, address: bytes, capacity: int) -> None:
+        super().__init__(address)
+        self._queue = SendQueue(capacity)
+        self._ticket = 0
+
+    def send(self, dst: bytes, payload: bytes, priority: int) -> int:
+        """See above."""
+        if not 0 < len(payload) <= MAX_PAYLOAD:
+            raise ValueError("a payload has 1..%d bytes" % MAX_PAYLOAD)
+        ticket = self._ticket = self._ticket + 1
+        gone = self._queue.put(priority, (ticket, dst, payload, priority))
+        if gone is not None and gone[0] == ticket:
+            return 0
+        if gone is not None and self.on_done:
+            self.on_done(gone[0], False, -1)
+        return ticket

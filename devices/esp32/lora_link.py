@@ -2,14 +2,13 @@
 
 The module does LoRaWAN itself: joining, counters, ciphers, MICs, its share of time, receive windows (class A: it
 hears only after it has sent). This cuts frames into pieces as its data rate allows and picks the rate: slower when
-nobody answers, faster when all do. There is one neighbour, the network; what it delivered its server does not tell,
-the gateway's results do.
+nobody answers, faster when all do. There is one neighbour, the network, whomever a payload is for; what it delivered
+its server does not tell, the gateway's results do.
 """
 
 import hashlib
 
 from devices.esp32 import link, pieces
-from devices.esp32.send_queue import SendQueue
 
 BAUD = 57600
 NETWORK = b"LoRaWN"  # stands for the network's address
@@ -45,7 +44,7 @@ def application_key(secret: bytes, node_id: int) -> bytes:
     return hashlib.sha256(b"lorawan" + secret + node_id.to_bytes(4, "big")).digest()[:16]
 
 
-class LoraLink(link.Link):
+class LoraLink(link.QueuedLink):
     """Attributes:
     sent, failed: messages so far; failed, the module did not take or send.
     refused: what the module said to a setting that it did not take.
@@ -53,7 +52,7 @@ class LoraLink(link.Link):
     """
 
     def __init__(self, address: bytes, uart, eui: bytes, key: bytes) -> None:
-        super().__init__(address)
+        super().__init__(address, _QUEUE)
         self.gateway = link.BY_NETWORK
         self.sent = 0
         self.failed = 0
@@ -61,16 +60,14 @@ class LoraLink(link.Link):
         self.data_rate = _FASTEST
         self._uart = uart
         self._start = ["mac set deveui " + eui.hex(), "mac set appeui " + "00" * 8, "mac set appkey " + key.hex()]
-        self._queue = SendQueue(_QUEUE)
         self._joiner = pieces.Joiner()
         self._state = _OFF
         self._todo: list = []
         self._command = ""
         self._due_ms = 0  # when to act, or to give up waiting for the module
         self._partial = b""
-        self._ticket = 0
         self._random = link.node_of(address) * 40503 & 0x7FFFFFFF
-        self._message: tuple = ()  # (ticket, payload, priority) under way
+        self._message: tuple = ()  # (ticket, dst, payload, priority) under way
         self._pieces: list = []
         self._number = 0
         self._more = False
@@ -81,18 +78,6 @@ class LoraLink(link.Link):
         self._heard_ms = -_FRESH_MS
 
     # ---- what is above -----------------------------------------------------------------------------
-
-    def send(self, dst: bytes, payload: bytes, priority: int) -> int:
-        """See link.py; whatever `dst`, it goes to the network."""
-        if not 0 < len(payload) <= link.MAX_PAYLOAD:
-            raise ValueError("a payload has 1..%d bytes" % link.MAX_PAYLOAD)
-        ticket = self._ticket = self._ticket + 1
-        gone = self._queue.put(priority, (ticket, payload, priority))
-        if gone is not None and gone[0] == ticket:
-            return 0
-        if gone is not None and self.on_done:
-            self.on_done(gone[0], False, -1)
-        return ticket
 
     def waiting(self) -> int:
         """Payloads that were not sent yet."""
@@ -185,16 +170,16 @@ class LoraLink(link.Link):
         most = MAX_PAYLOAD[self.data_rate]
         if self._message and not self._pieces:
             self._done(True, now_ms)
-        urgent = self._message and self._queue.urgency() >= link.EMERGENCY > self._message[2]
+        urgent = self._message and self._queue.urgency() >= link.EMERGENCY > self._message[3]
         if urgent:  # an emergency does not wait for a long message: that begins anew after it
-            self._queue.put(self._message[2], self._message)
+            self._queue.put(self._message[3], self._message)
             self._message, self._pieces = (), []
         if not self._message and len(self._queue):
             self._message = self._queue.pop()
             self._number = (self._number + 1) & 0x7F
-            self._pieces = pieces.cut(self._message[1], self._number, most)
+            self._pieces = pieces.cut(self._message[2], self._number, most)
             self._due_ms = now_ms + self._chance(_SPREAD_MS)
-            if self._message[2] < link.EMERGENCY:
+            if self._message[3] < link.EMERGENCY:
                 return
         if self._pieces:
             self._transmit(self._pieces[0], now_ms)
@@ -271,7 +256,7 @@ class LoraLink(link.Link):
         """The data rate has changed while a message was under way: it begins anew."""
         if self._message:
             self._number = (self._number + 1) & 0x7F
-            self._pieces = pieces.cut(self._message[1], self._number, MAX_PAYLOAD[self.data_rate])
+            self._pieces = pieces.cut(self._message[2], self._number, MAX_PAYLOAD[self.data_rate])
 
     def _chance(self, below: int) -> int:
         self._random = (self._random * 1103515245 + 12345) & 0x7FFFFFFF

@@ -18,7 +18,6 @@ _REPEAT_MS = 400
 _LEAST_MARK = 50
 _ACKNOWLEDGED_MS = 900  # after a packet has left; that is 0.3 s long and goes before whatever waits
 _LEAVES_MS = 30000  # a packet that has not left by then the modem has lost
-_LONGEST = 300
 _HEAD_SIZE = 9
 
 
@@ -28,7 +27,7 @@ class Modem:
     def __init__(self, uart, secret: bytes) -> None:
         self.unmarked = 0
         self._uart = uart
-        self._partial = b""
+        self._packets = cobs.Packets()
         self._write(b"K" + hashlib.sha256(b"power line" + secret).digest()[:16])
 
     def _write(self, packet: bytes) -> None:
@@ -44,17 +43,8 @@ class Modem:
     def receive(self) -> list:
         """(source, packet, dB) of what came, with the mark of who is said to have sent it; ("", number, 0) of a
         packet of ours that has left."""
-        data = self._uart.read()
-        if not data:
-            return []
-        packets = (self._partial + data).split(b"\0")
-        self._partial = packets.pop()[-_LONGEST:]
         found = []
-        for coded in packets:
-            try:
-                packet = cobs.decode(coded) if coded else b""
-            except ValueError:
-                continue
+        for packet in self._packets.feed(self._uart.read()):
             if packet[:1] == b"T" and len(packet) == 9:
                 found.append((b"", packet[1:], 0))
                 continue

@@ -26,7 +26,6 @@ from devices.esp32 import cobs
 from devices.simulator import watermark
 from devices.simulator.ether import POWER_LINE, Ether
 
-_LARGEST_UART_PACKET = 300
 _NOISE_AT_FLOOR = 0.9
 """Standard deviation of a sample, of the carrier's amplitude, at which half of the packets are
 lost: a bit of 16 samples is then wrong once in 1 000, a packet of 90 bytes every other time."""
@@ -75,7 +74,7 @@ class PlcModem:
         self._station = line.join(address, place, self._on_packet)
         self._station.on_air = self._on_air
         self._key: bytes | None = None
-        self._heard = b""
+        self._packets = cobs.Packets()
         self._received = int.from_bytes(address, "big") << 20  # seeds each packet's noise
 
     def leave(self) -> None:
@@ -84,13 +83,8 @@ class PlcModem:
 
     def write(self, data: bytes) -> None:
         """What the board sends on the UART."""
-        *packets, rest = (self._heard + data).split(b"\0")
-        self._heard = rest[-_LARGEST_UART_PACKET:]
-        for packet in filter(None, packets):
-            try:
-                self._obey(cobs.decode(packet))
-            except ValueError:
-                continue  # noise on the UART
+        for order in self._packets.feed(data):
+            self._obey(order)
 
     def _obey(self, order: bytes) -> None:
         kind, content = order[:1], order[1:]

@@ -12,7 +12,6 @@ from pathlib import Path
 from devices.esp32 import cobs
 from devices.simulator.links import LinkError, Reply
 
-_LONGEST_PACKET = 300
 _MOST_WAITING = 64
 
 
@@ -47,7 +46,7 @@ class SerialLink:
     def __init__(self, port: Path) -> None:
         self._node_end, self._gateway_end, self._close_port = open_port(port)
         self._received: asyncio.Queue[bytes] = asyncio.Queue()
-        self._partial = bytearray()
+        self._packets = cobs.Packets()
         self.port = port
         asyncio.get_running_loop().add_reader(self._node_end, self._read)
 
@@ -80,15 +79,9 @@ class SerialLink:
 
     def _read(self) -> None:
         try:
-            self._partial += os.read(self._node_end, 4096)
+            data = os.read(self._node_end, 4096)
         except OSError:
             return
-        *packets, rest = self._partial.split(b"\0")
-        self._partial = rest if len(rest) <= _LONGEST_PACKET else bytearray()
-        for packet in packets:
-            try:
-                frame = cobs.decode(bytes(packet)) if packet else b""
-            except ValueError:
-                continue  # noise
-            if frame and self._received.qsize() < _MOST_WAITING:
+        for frame in self._packets.feed(data):
+            if self._received.qsize() < _MOST_WAITING:
                 self._received.put_nowait(frame)

@@ -118,9 +118,7 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", required=True, help="serial port, as /dev/ttyACM0 or COM3")
     parser.add_argument("--node", type=int, help="the node's number")
     parser.add_argument("--key-file", type=Path, help="64 hex digits; the gateway has the same")
-    parser.add_argument(
-        "--secret-file", type=Path, help="ESP32: 32 hex digits, of its network"
-    )
+    parser.add_argument("--secret-file", type=Path, help="ESP32: 32 hex digits, of its network")
     parser.add_argument("--new-key", action="store_true", help="make the files if there are none")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
     parser.add_argument(

@@ -35,7 +35,6 @@ _UWS_PER_WMS = 1_000
 _CURRENT_DIVIDER = 2
 """The house's 40 A go through a current transformer that halves them for the 30 A sensor."""
 _UA_PER_COUNT = 73_982 * _CURRENT_DIVIDER
-_LONGEST_PACKET = 300
 _LEAST_FRAME = 34
 
 
@@ -72,7 +71,7 @@ class UnoNode:
         self._impairments = impairments
         self._memory = memory
         self._node_end, self._gateway_end, self._close_port = open_port(home / f"node{node.id}.tty")
-        self._partial = b""
+        self._packets = cobs.Packets()
         self._heard_readings = False
         self._remember_at = 0.0
 
@@ -168,13 +167,7 @@ class UnoNode:
             _write(board.line, data)
 
     def _sniff(self, data: bytes) -> None:
-        *packets, rest = (self._partial + data).split(b"\0")
-        self._partial = rest[-_LONGEST_PACKET:]
-        for packet in filter(None, packets):
-            try:
-                made = cobs.decode(packet)
-            except ValueError:
-                continue
+        for made in self._packets.feed(data):
             if len(made) >= _LEAST_FRAME:
                 self.boot = max(self.boot, int.from_bytes(made[6:10], "big"))
                 self._heard_readings |= made[1] & 15 in (frame.KEYFRAME, frame.DELTA)
