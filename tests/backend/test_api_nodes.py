@@ -130,8 +130,8 @@ def test_a_waiting_board_hears_of_a_command_at_once(world: World) -> None:
     until = world.anvil.now() + 600
     began = time.monotonic()
     world.transact(AUTHORITY, "PriorityRegistry", "setOverride", 4, 1, until)
-    thread.join(10)
-    assert time.monotonic() - began < 5
+    thread.join(60)
+    assert time.monotonic() - began < 20  # it would have waited half a minute
     assert len(answers[0].get_json()["frames"]) == 1
     assert downlink._waiting == {}
 

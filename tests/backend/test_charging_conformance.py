@@ -22,7 +22,7 @@ from backend.telemetry.charging_orders import Direction, OrderState
 from backend.telemetry.charging_sessions import SessionState
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 30.0
+WAIT_S = 120.0  # ends a test whose event never comes
 T0 = 1_795_276_800_000
 YES_2 = {
     "setVariableResult": [

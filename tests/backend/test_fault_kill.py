@@ -74,7 +74,6 @@ def test_deaths_change_nothing(backend: WholeBackend, kills: int) -> None:
     counted = {meter: tuple(m.meter.registers) for meter, m in meters.items()}
     until(
         lambda: all(backend.settled(meter) == counted[meter] for meter in KINDS),
-        60,
         "the chain knows every meter's registers",
     )
     assert {meter: m.refused for meter, m in meters.items() if m.refused} == {}
@@ -148,6 +147,6 @@ def _nothing_is_left_over(backend: WholeBackend) -> None:
         return found
 
     try:
-        until(lambda: not failed(), 20, "no failed transactions")
+        until(lambda: not failed(), "no failed transactions")
     except AssertionError as error:
         raise AssertionError(f"{error}: {failed()}") from None

@@ -302,7 +302,7 @@ def test_an_end_is_quick_even_while_the_broker_is_away(
     gateway.start()
     began = time.monotonic()
     gateway.stop()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20  # the broker would be tried for ever
     downlink.close()
 
 

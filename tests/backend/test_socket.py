@@ -17,7 +17,7 @@ from backend.api import live as live_module
 
 pytest_plugins = ["api_world"]
 
-PATIENCE_S = 10.0
+PATIENCE_S = 120.0  # ends a test whose event never comes
 
 
 class Browser:

@@ -69,11 +69,11 @@ def test_a_sine_on_the_pins_is_booked_on_the_chain(board: Board, backend: WholeB
     backend.wait_ready()
     store = open_store(f"sqlite:///{backend.home / 'store.sqlite'}")
     with board.pacing():
-        until(lambda: _read(store) >= 0, 30, "the first reading is stored")
+        until(lambda: _read(store) >= 0, "the first reading is stored")
     began = board.at.ms
     board.wave(VOLTS, AMPERES, DEGREES)
     with board.pacing():
-        until(lambda: _read(store) >= LEAST_WH, 30, "the load is metered")
+        until(lambda: _read(store) >= LEAST_WH, "the load is metered")
     ended = board.at.ms
     board.wave(VOLTS, 0)
     watts = VOLTS * AMPERES * RATIO * math.cos(math.radians(DEGREES))
@@ -81,7 +81,6 @@ def test_a_sine_on_the_pins_is_booked_on_the_chain(board: Board, backend: WholeB
     with board.pacing():
         until(
             lambda: backend.settled(NODE)[3] >= true_wh * (1 - STATED_ERROR) - 1,
-            40,
             "the meter is settled on the chain",
         )
     settled = backend.settled(NODE)

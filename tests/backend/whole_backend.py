@@ -33,13 +33,14 @@ from backend.chain.context import ChainContext
 from backend.oracle.registers import EntityKind, unpack_registers
 
 KEYFRAME_EVERY = 16
+PATIENCE_S = 120.0  # ends a test whose event never comes
 
 
-def until(condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
-    deadline = time.monotonic() + timeout_s
+def until(condition: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
     while not (found := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout_s} s in vain: {what}")
+            raise AssertionError(f"waited in vain: {what}")
         time.sleep(0.05)
     return found
 
@@ -129,12 +130,12 @@ class WholeBackend:
         """SIGKILL, wherever it is."""
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
-            until(lambda: not _alive(self.pid or 0), 10, "the backend is gone")
+            until(lambda: not _alive(self.pid or 0), "the backend is gone")
             self.pid = None
 
     def wait_ready(self) -> None:
         """Until it answers and has read from the chain which meters there are."""
-        until(self._is_ready, 30, f"the backend knows the meters (see {self.home}/backend.log)")
+        until(self._is_ready, f"the backend knows the meters (see {self.home}/backend.log)")
 
     def _is_ready(self) -> bool:
         try:

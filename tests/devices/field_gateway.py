@@ -73,7 +73,7 @@ class Gateway:
 
     # ---- for tests -------------------------------------------------------------------------------
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 10) -> None:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 120.0) -> None:
         """Waits for what arrives to make `condition` true."""
         async with asyncio.timeout(timeout_s), self._news:
             await self._news.wait_for(condition)

@@ -47,7 +47,7 @@ class Running:
     def faults(self, node_id: int) -> Impairments:
         return self.neighbourhood.impairments[node_id]
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 10) -> None:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 120.0) -> None:
         """Waits for something within the simulation, which has no news to await."""
         async with asyncio.timeout(timeout_s):
             while not condition():

@@ -65,7 +65,7 @@ class Rig:
     def now(self) -> int:
         return int(self.service.clock() * 1000)
 
-    async def until(self, ready: Callable[[], Any], timeout_s: float = 20) -> None:
+    async def until(self, ready: Callable[[], Any], timeout_s: float = 120.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not ready():
                 await asyncio.sleep(0.02)

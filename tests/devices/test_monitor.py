@@ -84,12 +84,12 @@ def test_a_board_on_the_air_counts_its_bank_and_is_told_a_new_one(home: Path) ->
             n, sender = r.neighbourhood, r.gateway.nodes[PLAN.battery.node]
             await r.until((home / "node100.tty").exists)
             async with r.gateway.attached(home / "node100.tty"):
-                await r.gateway.until(lambda: sender.readings, 60)
+                await r.gateway.until(lambda: sender.readings)
                 told = sender.readings[-1].values
                 assert abs(told[11] - n.world.soc_bp) <= 800
                 assert told[6] in range(480, 580)
                 n.set_charge(PLAN.battery, 3_000)
-                await r.gateway.until(lambda: abs(sender.readings[-1].values[11] - 3_000) < 300, 60)
+                await r.gateway.until(lambda: abs(sender.readings[-1].values[11] - 3_000) < 300)
                 assert n.field is not None
                 assert n.field.nodes[PLAN.battery.node].board.starts == 1
 

@@ -154,7 +154,7 @@ def test_a_gateway_in_trouble_gets_everything_later(home: Path, trouble: str) ->
             await r.until(lambda: len(outbox) >= 10)
             known = len(house.readings)
             setattr(r.gateway, trouble, False)
-            await r.gateway.until(lambda: len(house.readings) >= known + 10, 20)
+            await r.gateway.until(lambda: len(house.readings) >= known + 10)
 
     asyncio.run(scenario())
 
@@ -166,7 +166,7 @@ def test_a_bad_link_costs_no_energy_and_books_nothing_twice(home: Path) -> None:
                 faults = r.faults(node_id)
                 faults.loss_pm, faults.duplicate_pm, faults.reorder_pm = 250, 250, 250
             houses = [r.gateway.nodes[n] for n in (2, 4, 7)]
-            await r.gateway.until(lambda: all(len(h.readings) >= 25 for h in houses), 30)
+            await r.gateway.until(lambda: all(len(h.readings) >= 25 for h in houses))
             assert r.gateway.seen["quarantined_backward"] == 0
             assert r.gateway.seen["duplicate"] + r.gateway.seen["reordered"] > 0
             for node_id, house in zip((2, 4, 7), houses, strict=True):
@@ -224,7 +224,7 @@ def test_an_overtaken_poll_is_asked_again(home: Path) -> None:
             house = r.gateway.nodes[4]
             await r.gateway.until(lambda: house.polls)
             house.newest = (house.newest[0], house.newest[1] + 50)  # as if frames had overtaken it
-            await r.gateway.until(lambda: len(house.polls) >= 2, 30)
+            await r.gateway.until(lambda: len(house.polls) >= 2)
             await r.gateway.command(4, 9, 0, 0)
             await r.gateway.until(lambda: house.acks)
 
@@ -272,7 +272,7 @@ def test_the_demonstration_cell_loses_a_percent_a_second_and_outlet(home: Path) 
         async with running(home, {3, 5}, demonstration=True) as r:
             world = r.neighbourhood.world
             assert world.soc_bp == 10_000
-            await r.until(lambda: world.soc_bp < 10_000, 3)
+            await r.until(lambda: world.soc_bp < 10_000)
             assert world.soc_bp == 9_700  # lift, pump and laundry are on, nobody asked for the hall
             await r.gateway.until(lambda: r.gateway.nodes[3].readings[-1].values[11] < 10_000)
             assert r.gateway.nodes[3].readings[-1].registers == (0,) * 6

@@ -1,6 +1,8 @@
 // Chromium by playwright-core: pages that fail the test on script errors and unexpected network calls.
 import { chromium } from "playwright-core";
 
+import { PATIENCE_MS } from "./microgrid.mjs";
+
 const QUIET = [
   "--no-sandbox",
   "--disable-background-networking",
@@ -27,7 +29,7 @@ export async function openPage(browser, { microgrid, wallet, viewport, dark = fa
     locale: "en-IN",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE_MS / 2);
   const faults = [];
   page.on("pageerror", (error) => faults.push(`script error: ${error.message}`));
   page.on("console", (message) => {

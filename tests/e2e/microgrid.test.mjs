@@ -23,7 +23,7 @@ describe("a running microgrid", () => {
     world.microgrid = await startMicrogrid();
     world.day = new Day(world.microgrid);
     world.browser = await launch();
-    await until("a slot is on chain", async () => (await world.microgrid.summary()).counts.slots_committed > 0, 120_000);
+    await until("a slot is on chain", async () => (await world.microgrid.summary()).counts.slots_committed > 0);
   });
 
   after(async () => {

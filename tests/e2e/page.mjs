@@ -1,7 +1,7 @@
 // What people do on the pages, by the test ids that frontend/README.md lists.
 import assert from "node:assert/strict";
 
-import { until } from "./microgrid.mjs";
+import { PATIENCE_MS, until } from "./microgrid.mjs";
 
 export const byId = (page, id) => page.getByTestId(id);
 
@@ -25,7 +25,7 @@ export async function transaction(page, title, state = "done") {
     const now = await entry.getAttribute("data-state");
     if (now === "failed" && state !== "failed") throw new Error(await entry.innerText());
     return now === state;
-  }, 30_000, 100);
+  }, PATIENCE_MS, 100);
   return entry;
 }
 
@@ -48,11 +48,11 @@ export async function relayShown(page, switchId) {
   return { state: await state.getAttribute("data-state"), pending: (await state.getAttribute("data-pending")) === "true" };
 }
 
-export function awaitRelay(page, switchId, wanted, limitMs = 30_000) {
+export function awaitRelay(page, switchId, wanted) {
   return until(`switch ${switchId} is shown ${wanted}`, async () => {
     const { state, pending } = await relayShown(page, switchId);
     return state === wanted && !pending;
-  }, limitMs);
+  });
 }
 
 /** No page may be wider than the screen it is on. */

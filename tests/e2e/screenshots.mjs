@@ -36,9 +36,9 @@ const PICTURES = [
 async function cutTheHousesLink({ microgrid }) {
   const way = async () => (await microgrid.api("/api/field")).nodes.find((node) => node.node_id === 13).route;
   if ((await microgrid.api("/api/demo/field")).cuts.length > 0) return;
-  const [, relay] = await until("house C3 has a way", async () => { const found = await way(); return found.length === 3 && found; }, 120_000);
+  const [, relay] = await until("house C3 has a way", async () => { const found = await way(); return found.length === 3 && found; });
   await microgrid.control("/radio", { a: 13, b: relay, cut: true });
-  await until("it has another", async () => { const [, now] = await way(); return now && now !== relay; }, 120_000);
+  await until("it has another", async () => { const [, now] = await way(); return now && now !== relay; });
 }
 
 async function picture(world, { name, path, ready, key, viewport = WIDE, prepare }, dark) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { openPage } from "../browser.mjs";
-import { until } from "../microgrid.mjs";
+import { PATIENCE_MS, until } from "../microgrid.mjs";
 import { assertFits, byId, connect, go, text, transaction } from "../page.mjs";
 import { CERTIFIER, CONSUMER, HOUSEHOLD } from "../people.mjs";
 import { WalletDouble } from "../wallet.mjs";
@@ -27,7 +27,7 @@ export function certificates(world) {
     const { page } = producer;
     await byId(page, "sign-in").click();
     const noonIsOver = await world.day.take("12:00");
-    await byId(page, "request-period").waitFor({ timeout: 120_000 }).finally(noonIsOver);
+    await byId(page, "request-period").waitFor({ timeout: PATIENCE_MS }).finally(noonIsOver);
     await byId(page, "request-reference").fill("Commissioning report 12/2025");
     await byId(page, "request-submit").click();
     await transaction(page, "Ask for a certificate");
@@ -47,7 +47,7 @@ export function certificates(world) {
     await byId(page, `approve-${lot}`).click();
     await transaction(page, `Approve request ${lot}`);
     await context.close();
-    await until("the relayer issues it", async () => (await newest())?.lot.lot_id === lot, 60_000);
+    await until("the relayer issues it", async () => (await newest())?.lot.lot_id === lot);
     await byId(producer.page, `certificate-${(await newest()).certificate_id}`).waitFor();
     await world.picture?.(producer.page, "mine");
   });
@@ -68,7 +68,7 @@ export function certificates(world) {
     await world.picture?.(own, "retire");
     await byId(own, "certificate-submit").click();
     await transaction(own, "Retire");
-    await until("the credits are given", async () => (await newest()).co2_grams !== null, 60_000);
+    await until("the credits are given", async () => (await newest()).co2_grams !== null);
     await byId(own, `statement-${id}`).click();
     await byId(own, "statement-sheet").waitFor();
     assert.match(await text(own, "statement-sheet"), /Our household's noon/);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { openPage } from "../browser.mjs";
-import { until } from "../microgrid.mjs";
+import { PATIENCE_MS, until } from "../microgrid.mjs";
 import { assertFits, byId, connect, go, text, transaction } from "../page.mjs";
 import { CERTIFIER, HOUSEHOLD } from "../people.mjs";
 import { WalletDouble } from "../wallet.mjs";
@@ -24,7 +24,7 @@ export function incentives(world) {
   };
 
   test("a household submits a project, the certifier verifies it, the household fetches its INR", async () => {
-    await until("the pool is filled", async () => (await overview()).epoch_left_micro_inr > 500e6, 120_000);
+    await until("the pool is filled", async () => (await overview()).epoch_left_micro_inr > 500e6);
     const { page, wallet, context } = await person(HOUSEHOLD, "/incentives/projects");
     await byId(page, "sign-in").click();
     await byId(page, "project-amount").fill("99999999");
@@ -58,7 +58,7 @@ export function incentives(world) {
     await until("the page says so", async () => /fetched/.test(await text(page, `my-project-${project.project_id}`)));
     await world.picture?.(page, "incentives");
     await byId(page, "tab-policy").click();
-    await byId(page, "policy-movement").waitFor({ timeout: 180_000 });
+    await byId(page, "policy-movement").waitFor({ timeout: PATIENCE_MS });
     await world.picture?.(page, "policy");
     await page.setViewportSize({ width: 390, height: 844 });
     await assertFits(page);

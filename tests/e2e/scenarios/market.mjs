@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { openPage } from "../browser.mjs";
-import { until } from "../microgrid.mjs";
+import { PATIENCE_MS, until } from "../microgrid.mjs";
 import { HOUSEHOLD, NEWCOMER } from "../people.mjs";
 import { byId, connect, go, text, transaction } from "../page.mjs";
 import { WalletDouble } from "../wallet.mjs";
 
 const PROSUMER_METER = 7;
 const CONSUMER_METER = 4; // the newcomer's, who has joined before
-const SETTLED_LIMIT_MS = 180_000;
+const SETTLED_MS = 2 * PATIENCE_MS; // the slot is a minute and a half ahead, and then settled
 
 export function market(world) {
   let seller, buyer, slot;
@@ -56,7 +56,7 @@ export function market(world) {
     await Promise.all([enter(seller), enter(buyer)]);
     for (const { page, meter } of [seller, buyer]) {
       assert.notEqual(await text(page, "account-free"), "Rs 0.00");
-      await page.locator(`[data-testid=market-meter-${meter}][data-state=trading]`).waitFor({ timeout: 90_000 });
+      await page.locator(`[data-testid=market-meter-${meter}][data-state=trading]`).waitFor({ timeout: PATIENCE_MS });
     }
   });
 
@@ -64,7 +64,7 @@ export function market(world) {
     for (const { page } of [seller, buyer]) await byId(page, "tab-tomorrow").click();
     const open = seller.page.locator("[data-testid^=market-slot-][data-state=open]");
     await open.first().waitFor();
-    slot = Number((await open.nth(2).getAttribute("data-testid")).split("-")[2]);
+    slot = Number((await open.nth(4).getAttribute("data-testid")).split("-")[2]);
     await byId(seller.page, "order-price").fill("4.000001");
     await seller.page.getByText("Prices go in steps of").waitFor();
     // Beyond what other households ask for and offer: both are filled whole, whoever else orders.
@@ -79,7 +79,7 @@ export function market(world) {
       await byId(page, "tab-statement").click();
       await byId(page, "statement").waitFor();
       const row = page.locator(`[data-testid=statement-${slot}][data-state=settled]`);
-      await row.waitFor({ timeout: SETTLED_LIMIT_MS });
+      await row.waitFor({ timeout: SETTLED_MS });
       return {
         meter,
         delivered: BigInt(await row.getAttribute("data-delivered")),

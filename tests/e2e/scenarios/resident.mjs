@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { openPage } from "../browser.mjs";
-import { until } from "../microgrid.mjs";
+import { PATIENCE_MS, until } from "../microgrid.mjs";
 import { NEWCOMER } from "../people.mjs";
 import { byId, connect, go, text, transaction, wattHours } from "../page.mjs";
 import { WalletDouble } from "../wallet.mjs";
@@ -27,7 +27,7 @@ export function resident(world) {
     await until("the microgrid has energy for sale", async () => {
       await byId(page, "buy-amount").fill("0.3");
       return byId(page, "buy-quote").isVisible();
-    }, 90_000);
+    });
     const before = wattHours(await text(page, "balance-energy"));
     wallet.refuseNext();
     wallet.prompts.length = 0;
@@ -80,7 +80,7 @@ export function resident(world) {
       await page.reload();
       await byId(page, "check-leaf").waitFor();
       return false;
-    }, 90_000, 3_000);
+    }, PATIENCE_MS, 3_000);
     assert.equal(await byId(page, "check-result").getAttribute("data-valid"), "true");
     const steps = byId(page, "check-step");
     assert.ok((await steps.count()) >= 3);
@@ -90,7 +90,7 @@ export function resident(world) {
   test("who uses more than was paid for is cut off, and a top-up brings the supply back", async () => {
     await world.microgrid.control("/load", { node: METER, power_w: 5_000 });
     await byId(page, "nav-resident").click();
-    await byId(page, "suspended").waitFor({ timeout: 120_000 });
+    await byId(page, "suspended").waitFor({ timeout: PATIENCE_MS });
     await world.microgrid.control("/load", { node: METER, power_w: null });
     await byId(page, "buy-amount").fill("20");
     await byId(page, "buy-submit").click();

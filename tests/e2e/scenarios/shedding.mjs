@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { openPage } from "../browser.mjs";
-import { until } from "../microgrid.mjs";
+import { PATIENCE_MS, until } from "../microgrid.mjs";
 import { AUTHORITY, GUEST, SECOND_AUTHORITY } from "../people.mjs";
 import { awaitRelay, byId, connect, go, text, transaction, wattHours } from "../page.mjs";
 import { WalletDouble } from "../wallet.mjs";
@@ -26,6 +26,11 @@ async function drag(page, handle, onto) {
 export function shedding(world) {
   const double = (key) => new WalletDouble({ rpcUrl: world.microgrid.chain, chainId: 31337, keys: [key] });
   const charge = (percent) => world.microgrid.control("/battery", { soc_bp: percent * 100 });
+  /** Keeps the batteries at `percent` until `probe` holds: sun and cars would move them meanwhile. */
+  const chargeUntil = (percent, what, probe) => until(what, async () => {
+    await charge(percent);
+    return probe();
+  }, PATIENCE_MS, 2_000);
   const load = (node, watts) => world.microgrid.control("/load", { node, power_w: watts });
 
   /** A page of its own for somebody with a wallet. */
@@ -48,24 +53,24 @@ export function shedding(world) {
     await charge(95);
     guest = await person(GUEST, "/");
     const { page } = guest;
-    await until("there is a kWh for sale", async () => wattHours(await text(page, "available-energy")) >= 1_000, 120_000);
+    await until("there is a kWh for sale", async () => wattHours(await text(page, "available-energy")) >= 1_000);
     await byId(page, "nav-resident").click();
     await byId(page, "tab-power").click();
     await byId(page, `outlet-${HALL}`).waitFor();
-    await until("the hall's switch is restored", async () => !(await world.microgrid.relay("Community hall")).shed);
+    await chargeUntil(95, "the hall's switch is restored", async () => !(await world.microgrid.relay("Community hall")).shed);
     await byId(page, "switch-number").fill(String(HALL));
     await byId(page, "request-amount").fill("1");
     await byId(page, "request-quote").waitFor();
     await byId(page, "request-submit").click();
     await transaction(page, "Request 1 kWh");
     await until("the relay is acknowledged closed", async () =>
-      (await byId(page, "step-relay").first().getAttribute("data-state")) === "done", 30_000);
+      (await byId(page, "step-relay").first().getAttribute("data-state")) === "done");
     assert.equal((await world.microgrid.relay("Community hall")).acknowledged_closed, true);
     const { nodes } = await world.microgrid.control("/state");
     assert.equal(nodes["5"].relays["2"].closed, true);
     await load(HALL, 400);
     const before = wattHours(await text(page, "request-left"));
-    await until("the count falls", async () => wattHours(await text(page, "request-left")) < before, 60_000);
+    await until("the count falls", async () => wattHours(await text(page, "request-left")) < before);
   });
 
   test("the authority reorders with one signature", async () => {
@@ -90,7 +95,7 @@ export function shedding(world) {
     await go(world.microgrid, page, "/");
     await awaitRelay(page, HALL, "on");
     await awaitRelay(page, LAUNDRY, "on");
-    await charge(74);
+    await chargeUntil(74, "the hall is shed", async () => (await world.microgrid.relay("Community hall")).shed);
     await awaitRelay(page, HALL, "off");
     await awaitRelay(page, LAUNDRY, "on");
     const hall = await world.microgrid.relay("Community hall");
@@ -102,12 +107,11 @@ export function shedding(world) {
 
   test("with the battery back, so is the hall, and ending the request refunds the rest", async () => {
     const { context, page, faults } = guest;
-    await charge(95);
-    await until("the hall is on again", async () => (await world.microgrid.relay("Community hall")).acknowledged_closed);
+    await chargeUntil(95, "the hall is on again", async () => (await world.microgrid.relay("Community hall")).acknowledged_closed);
     await byId(page, "cancel-request").click();
     await transaction(page, "End request");
     await until("the relay is open", async () => !(await world.microgrid.relay("Community hall")).acknowledged_closed);
-    await until("the rest is refunded", async () => (await byId(page, "request-state").first().innerText()) === "finished", 120_000);
+    await until("the rest is refunded", async () => (await byId(page, "request-state").first().innerText()) === "finished");
     await byId(page, "tab-energy").click();
     await byId(page, "withdraw-refund").click();
     await transaction(page, "Withdraw the refund");
