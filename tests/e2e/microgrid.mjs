@@ -139,8 +139,9 @@ export async function startMicrogrid() {
   try {
     await until("the microgrid starts", () => {
       if (child.exitCode !== null) throw new Error("it ended");
-      return existsSync(runFile);
-    }, PATIENCE_MS);
+      if (!existsSync(runFile)) return false;
+      return fromFile(runFile).control("/state"); // the devices start last
+    });
   } catch (error) {
     const text = readFileSync(log, "utf8");
     await stop();
