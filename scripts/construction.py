@@ -29,6 +29,7 @@ ORDER = (
     "CarbonIntensity",
     "CertificateFace",
     "RenewableCertificate",
+    "CertificateSales",
     "EvRegistry",
     "IncentiveRates",
     "OrderRules",
@@ -212,6 +213,9 @@ _CERTIFICATES: _Table = {
     "RenewableCertificate": lambda s: [
         s.manager, s.of("MeterLedger"), s.of("MeterRegistry"), s.of("GridToken"),
         s.of("CarbonIntensity"), s.of("CertificateFace"),
+    ],
+    "CertificateSales": lambda s: [
+        s.manager, s.of("RenewableCertificate"), s.of("GridToken"), s.of("PowerCoinDesk"),
     ],
     "SustainabilityPolicy": _policy,
     "RenewableIncentive": _incentive,

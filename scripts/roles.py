@@ -109,6 +109,10 @@ FUNCTION_ROLES: Mapping[str, Mapping[str, Role]] = {
         "refuseRequest": Role.CERTIFIER,
         "withdrawLot": Role.CERTIFIER,
     },
+    "CertificateSales": {
+        "pause": Role.PAUSER,
+        "unpause": Role.PAUSER,
+    },
     "ElementRegistry": {"enrol": Role.OPERATOR, "end": Role.OPERATOR},
     "OracleBond": {
         "hold": Role.WITNESS,

@@ -28,6 +28,7 @@ CONTRACT_NAMES = (
     "Interconnection",
     "CarbonIntensity",
     "RenewableCertificate",
+    "CertificateSales",
     "ElementRegistry",
     "OracleBond",
     "MeterWitness",

@@ -390,7 +390,7 @@ contract RenewableCertificate is IRenewableCertificate, ERC721, AccessManaged, R
 
     function _create(uint64 lot, uint64 parent, uint48 wh) private returns (uint256 id) {
         id = ++_certificateCount;
-        _certificates[id] = Certificate(lot, parent, wh, uint40(block.timestamp), CertificateState.Active);
+        _certificates[id] = Certificate(lot, parent, wh, uint40(block.timestamp), CertificateState.Active, 0);
     }
 
     /// The owner of an active certificate, if `caller` may dispose of it.
@@ -423,7 +423,10 @@ contract RenewableCertificate is IRenewableCertificate, ERC721, AccessManaged, R
 
     /// Only active certificates change hands; a burn is a split.
     function _update(address to, uint256 id, address auth) internal override returns (address from) {
-        if (to != address(0) && _ownerOf(id) != address(0)) _requireActive(id);
+        if (to != address(0) && _ownerOf(id) != address(0)) {
+            _requireActive(id);
+            ++_certificates[id].transfers;
+        }
         return super._update(to, id, auth);
     }
 

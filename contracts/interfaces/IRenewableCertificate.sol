@@ -115,12 +115,14 @@ interface IRenewableCertificate is IERC721 {
 
     /// @param parent certificate that was split into this one; 0 for the first of a lot
     /// @param changedAt when it came into this state
+    /// @param transfers how often it has changed hands, so that a promise of one owner can be told from the next one's
     struct Certificate {
         uint64 lot;
         uint64 parent;
         uint48 wh;
         uint40 changedAt;
         CertificateState state;
+        uint32 transfers;
     }
 
     /// @param grams CO2 credits, once `credited`

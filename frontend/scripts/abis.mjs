@@ -26,6 +26,7 @@ const CONTRACTS = [
   "DayAheadMarket",
   "CarbonIntensity",
   "RenewableCertificate",
+  "CertificateSales",
   "ElementRegistry",
   "OracleBond",
   "MeterWitness",

@@ -183,6 +183,7 @@ NAMES = {
     "day_ahead": "DayAheadMarket",
     "intensity": "CarbonIntensity",
     "certificates": "RenewableCertificate",
+    "sales": "CertificateSales",
     "vehicles": "EvRegistry",
     "rates": "IncentiveRates",
     "rules": "OrderRules",

@@ -5,6 +5,7 @@ import type { Address } from "viem";
 import {
   accessManagerAbi,
   carbonIntensityAbi,
+  certificateSalesAbi,
   clearingHouseAbi,
   dayAheadMarketAbi,
   energyMarketAbi,
@@ -49,6 +50,7 @@ export const ABIS = {
   DayAheadMarket: [...dayAheadMarketAbi, ...errorsAbi],
   CarbonIntensity: [...carbonIntensityAbi, ...errorsAbi],
   RenewableCertificate: [...renewableCertificateAbi, ...errorsAbi],
+  CertificateSales: [...certificateSalesAbi, ...errorsAbi],
   RenewableIncentive: [...renewableIncentiveAbi, ...errorsAbi],
   SustainabilityPolicy: [...sustainabilityPolicyAbi, ...errorsAbi],
   RealTimePool: [...realTimePoolAbi, ...errorsAbi],

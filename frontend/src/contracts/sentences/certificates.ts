@@ -1,11 +1,13 @@
 import { formatEnergy } from "../../units/energy";
+import { formatInr } from "../../units/money";
+import { formatMoment } from "../../units/time";
 import type { Sentences } from "./types";
 
 /** "2026-11-21 13:00 UTC" of an hour of the clock; its number where no calendar reaches. */
 const hourOf = (hour: bigint) =>
   hour < 17_000_000n ? `${new Date(Number(hour) * 3_600_000).toISOString().slice(0, 13).replace("T", " ")}:00 UTC` : String(hour);
 
-/** Refusals of renewable certificates and of the carbon intensity feed. */
+/** Refusals of renewable certificates, of their sales and of the carbon intensity feed. */
 export const certificateSentences = {
   RenewableCertificate_EmptyPeriod: () => "The period must end after it begins.",
   RenewableCertificate_PeriodTooLong: () => "A certificate covers an hour at most. Choose a shorter period.",
@@ -39,6 +41,22 @@ export const certificateSentences = {
   RenewableCertificate_AlreadyCredited: (id) => `The CO2 credits of certificate ${id} were given already.`,
   RenewableCertificate_IntensityUnknown: (hour) =>
     `The main grid's carbon intensity of ${hourOf(hour)} is not known yet. Collect the credits when it is.`,
+
+  CertificateSales_NotStanding: (id) => `Certificate ${id} was split, retired or withdrawn: it can no longer be sold.`,
+  CertificateSales_NotOwner: (id) => `Certificate ${id} belongs to somebody else; only its owner can offer it.`,
+  CertificateSales_NotApproved: (id) =>
+    `The sales contract may not hand over certificate ${id}. Its owner has to allow that first.`,
+  CertificateSales_BadPrice: (_price, max) => `Enter a price above zero and at most ${formatInr(max, "down")}.`,
+  CertificateSales_BadClosing: (_closesAt, latest) =>
+    `An offer ends in the future, and not after ${formatMoment(Number(latest))}. Choose another end.`,
+  CertificateSales_NotOffered: (id) => `Certificate ${id} is not for sale: it was sold, taken back or handed on.`,
+  CertificateSales_NotSeller: (id) => `Certificate ${id} is offered by another wallet; only that one can end the offer.`,
+  CertificateSales_Closed: (id, closesAt) => `The offer of certificate ${id} ended at ${formatMoment(Number(closesAt))}.`,
+  CertificateSales_PriceDiffers: (id, _given, price) =>
+    `Certificate ${id} now costs ${formatInr(price, "up")}. Look at the new price and try again.`,
+  CertificateSales_OwnOffer: (id) => `Certificate ${id} is this wallet's own offer. End the offer to keep it.`,
+  CertificateSales_TooLittleEther: (bought, price) =>
+    `The ether sent is worth ${formatInr(bought, "down")}, but the price is ${formatInr(price, "up")}. Send a little more.`,
 
   CarbonIntensity_BadLength: (_hours, max) => `One publication has 1 to ${max} hours.`,
   CarbonIntensity_AlreadyPublished: (hour) => `The figure of ${hourOf(hour)} is published already, and final.`,
