@@ -19,6 +19,8 @@ _NO_WAY = 255
 _ASKS_MS = 10000  # without an answer for so long there is no way
 _FIRST_S = 1600000000  # a session named before anybody knew the time cannot be cleared
 _MOST_BEHIND = 32
+_MOST_CLAIMS = 3  # boards that say to carry one node
+_MOST_KNOWN = 256
 URGENT = (frame.EVENT, frame.ACK, frame.COMMAND)
 
 
@@ -26,7 +28,7 @@ class Mesh:
     """`receive(frame)` is called with each frame for us: at the gateway, all that come up.
 
     Attributes:
-        behind: at the gateway, by node the one that its frames came from, where that is another: an Uno's board.
+        behind: at the gateway, by node that never spoke for itself (an Uno) the last boards that brought frames of it.
         local: nodes behind our own cable: what comes for them goes to `receive`, too.
         told: called with the content of each receipt that the gateway is to have.
         lost: frames that could not be delivered.
@@ -38,7 +40,7 @@ class Mesh:
         self.link = carrier
         self.is_gateway = is_gateway
         self.receive = receive
-        self.behind: dict[int, int] = {}
+        self.behind: dict[int, list[int]] = {}
         self.local: list[int] = []
         self.told = None
         self.lost = 0
@@ -46,6 +48,7 @@ class Mesh:
         self.router.on_message = self._on_message  # type: ignore[assignment]
         self.router.on_receipt = self._on_receipt  # type: ignore[assignment]
         self.router.on_lost = self._on_lost  # type: ignore[assignment]
+        self._speaking: set[int] = set()  # at the gateway: nodes that spoke for themselves
         self._was = ()
         self._was_ms = 0
         self._heard_clock = (0, 0)  # Unix seconds, when they were heard
@@ -93,9 +96,12 @@ class Mesh:
         return self._send(self.link.gateway, data, now_ms)
 
     def send_down(self, data: bytes, now_ms: int) -> bool:
-        """A frame to the node it names; False if there is no room."""
+        """A frame to the node it names, over each board that says to carry it; False if there is no room."""
         node_id = _node(data)
-        return self._send(self.behind.get(node_id, node_id), data, now_ms)
+        sent = False
+        for board in self.behind.get(node_id, [node_id]):
+            sent = self._send(board, data, now_ms) or sent
+        return sent
 
     def _send(self, destination: int, data: bytes, now_ms: int) -> bool:
         if not destination or destination == self.node_id:
@@ -116,12 +122,20 @@ class Mesh:
             return
         node_id = _node(message)
         if self.is_gateway:
-            if source != node_id and len(self.behind) < _MOST_BEHIND:
-                self.behind[node_id] = source
-            elif source == node_id:
-                self.behind.pop(node_id, None)
+            self._learn(node_id, source)
         if self.is_gateway or node_id == self.node_id or node_id in self.local:
             self.receive(message)
+
+    def _learn(self, node_id: int, source: int) -> None:
+        """Where frames for a node go down to. A member that lies about it gets a copy, and cannot keep the frame from the
+        node: whoever speaks for itself is behind nobody, and other boards that bring its frames stay."""
+        if source == node_id:
+            self.behind.pop(node_id, None)
+            if len(self._speaking) < _MOST_KNOWN:
+                self._speaking.add(node_id)
+        elif node_id not in self._speaking and (node_id in self.behind or len(self.behind) < _MOST_BEHIND):
+            others = [board for board in self.behind.get(node_id, []) if board != source]
+            self.behind[node_id] = others[1 - _MOST_CLAIMS :] + [source]
 
     def _on_lost(self, _message: bytes, _now_ms: int) -> None:
         self.lost += 1

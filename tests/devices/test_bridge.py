@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from uno_board import Board as Uno
 from uno_board import needs_simulator
-from wasm_kit import Bench, bench, key_of
+from wasm_kit import START_S, Bench, bench, key_of
 
 from devices.esp32 import cobs, frame, settings, ways
 from devices.esp32.hopping import CHANNELS
 from devices.simulator.boards import METER_UART
 
-UNO, CARRIER = 12, 5
+UNO, CARRIER, RELAYS, LIAR = 12, 5, 6, 7
+TAMPERED = frame.put_event(frame.EVENT_TAMPER, frame.NO_PIN, 0)
 JAM = dict.fromkeys(CHANNELS, 1000)
 REPEAT_MS = 2_000
 """The Uno's pause between repetitions."""
@@ -71,7 +72,7 @@ def test_frames_of_an_uno_are_carried_both_ways_as_they_are(tmp_path: Path) -> N
         speaker = Speaker(b)
         board = carrier(b, speaker)
         node = b.gateway.nodes[UNO]
-        speaker.say(frame.EVENT, frame.put_event(frame.EVENT_TAMPER, frame.NO_PIN, 0))
+        speaker.say(frame.EVENT, TAMPERED)
         b.until(lambda: node.events, 20_000)
         b.until(lambda: any(kind == frame.RESULTS for kind, _ in speaker.heard), 20_000)
         b.command(UNO, 1 << 40 | 1, 2, 1)
@@ -107,6 +108,34 @@ def test_noise_and_strangers_on_the_uno_s_line_go_nowhere(tmp_path: Path) -> Non
         b.run(5_000)
         assert b.gateway.nodes[UNO].newest == (0, 0)
         assert b.gateway.seen["bad_type"] == 0
+
+
+@pytest.mark.parametrize("victim", [UNO, RELAYS])
+def test_who_claims_to_carry_a_node_gets_a_copy_and_keeps_nothing(
+    tmp_path: Path, victim: int
+) -> None:
+    """A member of the mesh says so of an Uno, and of a board that speaks for itself."""
+    with bench(tmp_path, UNO, CARRIER, RELAYS, LIAR, compiled=False) as b:
+        speaker = Speaker(b)
+        carrier(b, speaker)
+        b.board(RELAYS, (-60, 0), role=settings.RELAY, relays=4, chips=4)
+        liar = b.board(LIAR, (0, 80))
+        speaker.say(frame.EVENT, TAMPERED)
+        b.until(lambda: b.gateway.nodes[UNO].events and b.gateway.nodes[LIAR].hellos)
+        b.until(lambda: b.gateway.nodes[RELAYS].hellos)
+        claim = frame.encode(frame.EVENT, victim, 1, 99, START_S, TAMPERED, bytes(32))
+        for _ in range(3):
+            assert liar.app.mesh.send_up(claim, b.time.now_us // 1000)
+            b.run(5_000)
+        assert b.gateway.seen["bad_tag"] >= 3
+        copies: list[bytes] = []
+        liar.app.mesh.receive = copies.append
+        if victim == UNO:
+            b.command(UNO, 1 << 40 | 1, pin=2, closed=1)
+            b.until(lambda: any(kind == frame.COMMAND for kind, _ in speaker.heard))
+        else:
+            b.insist(RELAYS, 1 << 40 | 1, pin=1, closed=1)
+            assert RELAYS not in {int.from_bytes(copy[2:6], "big") for copy in copies}
 
 
 class OnUart:
