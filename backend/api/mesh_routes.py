@@ -39,7 +39,7 @@ def mesh_blueprint(services: Services) -> APIBlueprint:
     @api.get("/mesh/trust", responses=described(schemas.MeshTrust))
     def trust() -> Response:
         """Trust of every node, and hops that routes avoid."""
-        table = services.mesh.table()
+        table = services.mesh.shown()
         issued_at, _ = services.mesh.announcement()
         earned = mesh.paid_by_node(_last_day(services))
         return answer(

@@ -130,7 +130,7 @@ class MeshBook:
         self._now = now
         self._lock = threading.Lock()
         self._made_at = 0.0
-        self._shown: tuple[float, dict[int, int]] = (0.0, {})
+        self._shown = (0.0, TrustTable())
         self._told: tuple[int, list[bytes]] = (0, [])
         self._content: Any = None
 
@@ -142,14 +142,17 @@ class MeshBook:
             sessions = [one.cleared for one in mesh.cleared_since(connection, since)]
         return trust_table(sessions, known, self._recharge)
 
-    def trust_pm(self) -> dict[int, int]:
-        """Trust by node, per mille, of those that cleared sessions speak of; some seconds old."""
-        made_at, found = self._shown
+    def shown(self) -> TrustTable:
+        """The table for who only looks: some seconds old, however many look."""
+        made_at, table = self._shown
         if self._now() - made_at >= _SHOW_EVERY_S:
             table = self.table()
-            found = {node: one.trust for node, one in table.nodes.items() if one.routes}
-            self._shown = self._now(), found
-        return found
+            self._shown = self._now(), table
+        return table
+
+    def trust_pm(self) -> dict[int, int]:
+        """Trust by node, per mille, of those that cleared sessions speak of; some seconds old."""
+        return {node: one.trust for node, one in self.shown().nodes.items() if one.routes}
 
     def announcement(self) -> tuple[int, list[bytes]]:
         """(issued at, parts) of the table that nodes are to have; 0 and none before the first
