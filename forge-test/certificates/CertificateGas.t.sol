@@ -2,11 +2,11 @@
 pragma solidity ^0.8.28;
 
 import {IRenewableCertificate} from "contracts/interfaces/IRenewableCertificate.sol";
-import {CertificateTest} from "./CertificateTest.sol";
+import {SalesTest} from "./SalesTest.sol";
 
 /// What a certificate costs on its way, run with --isolate, as transactions. Not the first: the meter has certified
 /// before, the owner has a certificate, and the beneficiary has credits.
-contract CertificateGasTest is CertificateTest {
+contract CertificateGasTest is SalesTest {
     uint64 private _from;
     uint64 private _to;
 
@@ -60,6 +60,37 @@ contract CertificateGasTest is CertificateTest {
         vm.prank(alice);
         certificates.retire(id, 4_000, bob, "home, November");
         assertLt(vm.snapshotGasLastCall("certificates", "retire whole, credits at once"), 200_000);
+    }
+
+    function test_gas_offer() public {
+        uint256 id = _issuedFor(_from, _to);
+        vm.prank(alice);
+        certificates.approve(address(sales), id);
+        vm.prank(alice);
+        sales.offer(id, PRICE, block.timestamp + 1 days);
+        assertLt(vm.snapshotGasLastCall("certificates", "offer"), 85_000);
+    }
+
+    function test_gas_buy() public {
+        uint256 id = _forSale();
+        vm.prank(bob);
+        sales.buy(id, PRICE);
+        assertLt(vm.snapshotGasLastCall("certificates", "buy, in INR"), 120_000);
+    }
+
+    function test_gas_buyWithEther() public {
+        uint256 id = _forSale();
+        vm.deal(bob, 1 ether);
+        vm.prank(bob);
+        sales.buy{value: 0.001 ether}(id, PRICE);
+        assertLt(vm.snapshotGasLastCall("certificates", "buy, in ether with change"), 180_000);
+    }
+
+    /// Of a seller who has INR already, to a buyer who has both.
+    function _forSale() private returns (uint256 id) {
+        _fund(alice, RUPEE);
+        id = _issuedFor(_from, _to);
+        _offer(alice, id, PRICE);
     }
 
     function test_gas_publishADay() public {

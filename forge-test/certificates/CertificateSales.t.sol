@@ -563,6 +563,14 @@ contract CertificateSalesTest is SalesTest {
         }
     }
 
+    function test_sellersContract_seesTheOfferEnded() public {
+        (HostileReceiver seller, uint256 id) = _contractsOffer();
+        seller.behaveByCalling(address(sales), abi.encodeCall(sales.offerOf, (id)));
+        _buy(bob, id);
+        assertTrue(seller.callSucceeded());
+        assertEq(seller.callAnswer(), abi.encode(address(0), 0, 0, false));
+    }
+
     function test_sellersContract_thatKeepsTheCertificate_getsNoMoney() public {
         (HostileReceiver seller, uint256 id) = _contractsOffer();
         seller.behaveByCalling(

@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from fixtures_money import CO2, ROOF, SOLAR, Microgrid
+from fixtures_money import CO2, INR, ROOF, RUPEE, SOLAR, Microgrid
 from refusals import reverts
 
 from backend.oracle.digests import SigningDomain, carbon_digest
@@ -17,6 +17,7 @@ CHAIN_ID = 31337
 FIELD = (1, 2, False, b"\x11" * 32)
 """Declaration: solar, ground-mounted, no storage, evidence."""
 ISSUED, WITHDRAWN = 4, 5
+ZERO = "0x" + "0" * 40
 
 
 def shine(grid: Microgrid, wh: int) -> int:
@@ -115,7 +116,7 @@ def test_the_picture_shows_source_period_energy_and_state(grid: Microgrid) -> No
 )
 def test_dates_of_pictures(project: Any, grid: Microgrid, time: int, shown: str) -> None:
     face = _face(project, grid)
-    certificate, lot = (1, 0, 1, 0, 1), (1, 0, 0, 1, 1, 1, 1, False, ISSUED, *_nobody())
+    certificate, lot = (1, 0, 1, 0, 1, 0), (1, 0, 0, 1, 1, 1, 1, False, ISSUED, *_nobody())
     document = json.loads(
         decoded(face.tokenUri(1, certificate, lot, time, time), "application/json")
     )
@@ -161,10 +162,90 @@ def test_a_roof_that_nobody_claimed_is_the_communitys(grid: Microgrid) -> None:
         grid.certificates.request(tuple(claim), FIELD, sender=grid.alice)
 
 
+# ---- sales -------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_bought_from_a_neighbour(grid: Microgrid) -> None:
+    """In INR, then in ether, whose change comes back; the deployment's links and roles hold."""
+    certificates, sales = grid.certificates, grid.sales
+    certificate = issued(grid, 5_000)
+    offer(grid, grid.operator, certificate, 25 * RUPEE)
+    (seller, price, _closes), is_open = sales.offerOf(certificate)
+    assert (seller, price, is_open) == (grid.operator, 25 * RUPEE, True)
+    grid.approve(grid.bob, sales)
+    before = grid.token.balanceOf(grid.operator, INR)
+    receipt = sales.buy(certificate, 25 * RUPEE, sender=grid.bob)
+    (sold,) = sales.CertificateSold.from_receipt(receipt)
+    assert (sold.seller, sold.buyer, sold.priceMicroInr) == (grid.operator, grid.bob, 25 * RUPEE)
+    assert certificates.ownerOf(certificate) == grid.bob
+    assert grid.token.balanceOf(grid.operator, INR) - before == 25 * RUPEE
+
+    offer(grid, grid.bob, certificate, 30 * RUPEE)
+    before = grid.token.balanceOf(grid.bob, INR)
+    wei = 2 * grid.desk.etherFor(30 * RUPEE)
+    sales.buy(certificate, 30 * RUPEE, value=wei, sender=grid.stranger)
+    assert certificates.ownerOf(certificate) == grid.stranger
+    assert grid.token.balanceOf(grid.bob, INR) - before == 30 * RUPEE
+    assert grid.token.balanceOf(grid.stranger, INR) == grid.desk.quoteEther(wei) - 30 * RUPEE
+    assert grid.token.balanceOf(sales, INR) == 0
+
+
+def test_an_offer_ends_when_the_certificate_is_handed_on_and_back(grid: Microgrid) -> None:
+    certificates, sales = grid.certificates, grid.sales
+    certificate = issued(grid, 5_000)
+    certificates.setApprovalForAll(sales, True, sender=grid.operator)
+    offer(grid, grid.operator, certificate, RUPEE)
+    certificates.transferFrom(grid.operator, grid.alice, certificate, sender=grid.operator)
+    certificates.transferFrom(grid.alice, grid.operator, certificate, sender=grid.alice)
+    assert sales.offerOf(certificate) == ((ZERO, 0, 0), False)
+    grid.approve(grid.bob, sales)
+    with reverts(sales.CertificateSales_NotOffered, id=certificate):
+        sales.buy(certificate, RUPEE, sender=grid.bob)
+
+
+def test_sales_refuse_what_was_not_shown_or_does_not_stand(grid: Microgrid) -> None:
+    certificates, sales = grid.certificates, grid.sales
+    certificate = issued(grid, 5_000)
+    closes = grid.chain.pending_timestamp + 600
+    with reverts(sales.CertificateSales_NotOwner, id=certificate, caller=grid.bob):
+        sales.offer(certificate, RUPEE, closes, sender=grid.bob)
+    with reverts(sales.CertificateSales_NotApproved, id=certificate, owner=grid.operator):
+        sales.offer(certificate, RUPEE, closes, sender=grid.operator)
+    offer(grid, grid.operator, certificate, RUPEE)
+    with reverts(sales.CertificateSales_PriceDiffers, givenMicroInr=RUPEE - 1):
+        sales.buy(certificate, RUPEE - 1, sender=grid.bob)
+    with reverts(grid.token.ERC1155MissingApprovalForAll, owner=grid.bob):
+        sales.buy(certificate, RUPEE, sender=grid.bob)
+    with reverts(sales.CertificateSales_NotSeller, id=certificate, caller=grid.bob):
+        sales.withdrawOffer(certificate, sender=grid.bob)
+    certificates.withdrawLot(1, "the field was not connected", sender=grid.certifier)
+    with reverts(sales.CertificateSales_NotStanding, id=certificate):
+        sales.buy(certificate, RUPEE, sender=grid.bob)
+    sales.withdrawOffer(certificate, sender=grid.operator)
+
+
+def test_the_pauser_alone_stops_sales(grid: Microgrid) -> None:
+    sales = grid.sales
+    for who in ("operator", "certifier", "admin", "stranger"):
+        caller = getattr(grid, who)
+        with reverts(sales.AccessManagedUnauthorized, caller=caller):
+            sales.pause(sender=caller)
+    sales.pause(sender=grid.pauser)
+    with reverts(sales.EnforcedPause):
+        sales.buy(1, RUPEE, sender=grid.bob)
+    sales.unpause(sender=grid.pauser)
+
+
+def offer(grid: Microgrid, seller: Any, certificate: int, price_micro_inr: int) -> None:
+    """The owner offers a certificate for ten minutes."""
+    grid.certificates.approve(grid.sales, certificate, sender=seller)
+    closes_at = grid.chain.pending_timestamp + 600
+    grid.sales.offer(certificate, price_micro_inr, closes_at, sender=seller)
+
+
 def _face(project: Any, grid: Microgrid) -> Any:
     return grid.deployer.deploy(project.CertificateFace)
 
 
 def _nobody() -> tuple[Any, ...]:
-    zero = "0x" + "0" * 40
-    return zero, 0, zero, 0, b"\0" * 32
+    return ZERO, 0, ZERO, 0, b"\0" * 32
