@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from backend.telemetry.certificates import (
     CertificateState,
     Entry,
     LotState,
+    Sales,
     Search,
     StoredCertificate,
     StoredLot,
@@ -35,10 +36,13 @@ _GENERATED, _CONSUMED, _EXPORTED, _IMPORTED = range(4)
 class CertificateReader:
     """Reads certificates for the API."""
 
-    def __init__(self, store: Store, chain: ChainContext, proofs: ProofReader) -> None:
+    def __init__(
+        self, store: Store, chain: ChainContext, proofs: ProofReader, now: Callable[[], float]
+    ) -> None:
         self._store = store
         self._chain = chain
         self._proofs = proofs
+        self._now = now
         self._slot_seconds = chain.deployment.slot_seconds
 
     # ---- the register --------------------------------------------------------------------------
@@ -47,10 +51,11 @@ class CertificateReader:
         """Certificates, newest first."""
         with self._store.read() as connection:
             found = certificates.find(connection, search, limit + 1, before)
-        shown = found[:limit]
+            shown = found[:limit]
+            offers = self._offers(connection, shown)
         more = len(found) > limit
         return schemas.CertificatePage(
-            certificates=[self._answer(entry) for entry in shown],
+            certificates=[self._answer(entry, offers) for entry in shown],
             next_before=shown[-1].certificate.certificate_id if shown and more else None,
         )
 
@@ -58,10 +63,16 @@ class CertificateReader:
         """One certificate."""
         with self._store.read() as connection:
             found = certificates.get(connection, certificate_id)
+            if found is None:
+                return None
             children = certificates.children(connection, certificate_id)
-        if found is None:
-            return None
-        return schemas.CertificateDetail(**dict(self._answer(found)), children=children)
+            offers = self._offers(connection, [found])
+        return schemas.CertificateDetail(**dict(self._answer(found, offers)), children=children)
+
+    def sales(self) -> Sales:
+        """The sales contract now: what can be bought."""
+        contract = self._chain.deployment["CertificateSales"].address
+        return Sales(contract.lower(), int(self._now()))
 
     def requests(self, state: LotState | None, producer: str | None, limit: int) -> schemas.Lots:
         """Requests, newest first."""
@@ -202,8 +213,17 @@ class CertificateReader:
 
     # ---- answers -------------------------------------------------------------------------------
 
-    def _answer(self, entry: Entry) -> schemas.Certificate:
+    def _offers(
+        self, connection: sa.Connection, shown: Sequence[Entry]
+    ) -> Mapping[int, certificates.Offer]:
+        ids = [entry.certificate.certificate_id for entry in shown]
+        return certificates.offers_of(connection, ids, self.sales())
+
+    def _answer(
+        self, entry: Entry, offers: Mapping[int, certificates.Offer]
+    ) -> schemas.Certificate:
         own = entry.certificate
+        offer = offers.get(own.certificate_id)
         return schemas.Certificate(
             certificate_id=own.certificate_id,
             parent=own.parent or None,
@@ -216,6 +236,7 @@ class CertificateReader:
             co2_grams=own.co2_grams,
             transaction=own.tx_hash,
             lot=self._lot(entry.lot),
+            offer=None if offer is None else _offer(offer),
         )
 
     def _lot(self, lot: StoredLot) -> schemas.Lot:
@@ -283,6 +304,12 @@ def state_of(certificate: StoredCertificate, lot: StoredLot) -> schemas.StateNam
     if certificate.state is CertificateState.ACTIVE and lot.state is LotState.WITHDRAWN:
         return "withdrawn"
     return certificate.state.value
+
+
+def _offer(offer: certificates.Offer) -> schemas.Offer:
+    return schemas.Offer(
+        seller=offer.seller, price_micro_inr=offer.price_micro_inr, closes_at=offer.closes_at
+    )
 
 
 def generation_of(line: slots.CommittedLine) -> int:

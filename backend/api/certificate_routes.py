@@ -39,6 +39,7 @@ class CertificatesQuery(requests.Page):
     beneficiary: requests.Address | None = None
     meter: requests.MeterId | None = None
     state: CertificateState | None = None
+    offered: bool = Field(False, description="only what can be bought now")
 
 
 class RequestsQuery(requests.Asked):
@@ -79,7 +80,7 @@ def certificate_blueprint(services: Services) -> APIBlueprint:
         url_prefix="/api",
         abp_tags=[Tag(name="certificates", description="Renewable certificates and green use")],
     )
-    reader = CertificateReader(services.store, services.chain, services.proofs)
+    reader = CertificateReader(services.store, services.chain, services.proofs, services.clock)
     _register_routes(api, reader)
     _export_routes(api, reader)
     _producer_routes(api, services, reader)
@@ -96,6 +97,7 @@ def _register_routes(api: APIBlueprint, reader: CertificateReader) -> None:
             meter_id=query.meter,
             state=query.state,
             beneficiary=_lower(query.beneficiary),
+            offered=reader.sales() if query.offered else None,
         )
         return answer(reader.page(search, query.limit, query.before))
 

@@ -53,6 +53,14 @@ class Lots(Answer):
     lots: list[Lot]
 
 
+class Offer(Answer):
+    """For what a certificate can be bought, before `closes_at` (Unix seconds)."""
+
+    seller: str
+    price_micro_inr: int = Field(description="of the whole certificate")
+    closes_at: int
+
+
 class Certificate(Answer):
     """A certificate and its lot."""
 
@@ -67,6 +75,7 @@ class Certificate(Answer):
     co2_grams: int | None = Field(description="credits minted; null: not retired or not known yet")
     transaction: str
     lot: Lot
+    offer: Offer | None = Field(description="null: it cannot be bought now")
 
 
 class CertificatePage(Answer):

@@ -1,4 +1,4 @@
-"""The register of renewable certificates from the chain's events."""
+"""The register of renewable certificates, and what of it is for sale, from the chain's events."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from backend.chain.contracts import integer
 from backend.chain.handlers import EventHandlers
 from backend.telemetry import certificates
-from backend.telemetry.certificates import CertificateState, LotState
+from backend.telemetry.certificates import CertificateState, LotState, Offer
 from backend.telemetry.events import ChainEvent
 
 certificate_projections = EventHandlers()
 
 _CONTRACT = "RenewableCertificate"
+_SALES = "CertificateSales"
 _DECISIONS = {
     "RequestApproved": LotState.APPROVED,
     "RequestRefused": LotState.REFUSED,
@@ -112,10 +113,14 @@ def _credited(connection: sa.Connection, event: ChainEvent) -> None:
 
 
 def _moved(connection: sa.Connection, event: ChainEvent) -> None:
-    """A mint or a burn is told by the events above, and says nothing new of the owner."""
+    """A mint or a burn is told by the events above, and says nothing new of the owner.
+
+    What the owner before had promised, an offer or an approval, ends: the contracts have it so.
+    """
     if integer(event.args["to"]) != 0:
         identifier, owner = integer(event.args["tokenId"]), event.args["to"].lower()
-        certificates.change(connection, identifier, owner=owner)
+        certificates.change(connection, identifier, owner=owner, approved=None)
+        certificates.end_offer(connection, identifier)
 
 
 _WRITERS = {
@@ -125,6 +130,43 @@ _WRITERS = {
     "CreditsMinted": _credited,
     "Transfer": _moved,
 }
+
+
+@certificate_projections.on(_CONTRACT, "Approval")
+def store_approval(connection: sa.Connection, event: ChainEvent) -> None:
+    """The owner lets somebody hand over one certificate, or nobody any more."""
+    approved = event.args["approved"]
+    certificates.change(
+        connection,
+        integer(event.args["tokenId"]),
+        approved=approved.lower() if integer(approved) != 0 else None,
+    )
+
+
+@certificate_projections.on(_CONTRACT, "ApprovalForAll")
+def store_operator(connection: sa.Connection, event: ChainEvent) -> None:
+    """An owner lets somebody hand over all certificates, or no longer."""
+    owner, operator = event.args["owner"].lower(), event.args["operator"].lower()
+    certificates.set_operator(connection, owner, operator, event.args["approved"])
+
+
+@certificate_projections.on(_SALES, "CertificateOffered")
+def store_offer(connection: sa.Connection, event: ChainEvent) -> None:
+    """A certificate is for sale, or for another price."""
+    args = event.args
+    offer = Offer(
+        certificate_id=integer(args["id"]),
+        seller=args["seller"].lower(),
+        price_micro_inr=integer(args["priceMicroInr"]),
+        closes_at=integer(args["closesAt"]),
+    )
+    certificates.put_offer(connection, offer)
+
+
+@certificate_projections.on(_SALES, "OfferWithdrawn", "CertificateSold")
+def end_offer(connection: sa.Connection, event: ChainEvent) -> None:
+    """It is not for sale any more; who owns it now, its transfer says."""
+    certificates.end_offer(connection, integer(event.args["id"]))
 
 
 def _row(
@@ -142,6 +184,7 @@ def _row(
         "purpose": None,
         "co2_grams": None,
         "tx_hash": event.tx_hash,
+        "approved": None,
     }
 
 
@@ -166,5 +209,4 @@ def _set_state(
 def tell_again(connection: sa.Connection, _block: int) -> None:
     """The register follows from what is left of the events."""
     certificates.clear(connection)
-    names = ("CertificateRequested", *_DECISIONS, *_CERTIFICATE_EVENTS)
-    certificate_projections.tell_again(connection, _CONTRACT, names)
+    certificate_projections.tell_all_again(connection)

@@ -1,4 +1,4 @@
-"""Typed clients of renewable certificates and of the carbon intensity feed.
+"""Typed clients of renewable certificates, of their sales and of the carbon intensity feed.
 
 As in `clients.py`, every method builds a `Call` and does nothing else.
 """
@@ -37,9 +37,10 @@ class Technology(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class CertificateClients:
-    """Both clients."""
+    """All three clients."""
 
     register: RenewableCertificateClient
+    sales: CertificateSalesClient
     carbon: CarbonIntensityClient
 
 
@@ -53,6 +54,42 @@ class RenewableCertificateClient(Client):
     def credit(self, certificate_id: int) -> Call[int]:
         """Mints the CO2 credits of a retirement."""
         return self.contract.call("credit", certificate_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SaleOffer:
+    """ICertificateSales.Offer, and whether the certificate would be sold now."""
+
+    seller: str
+    price_micro_inr: int
+    closes_at: int
+    is_open: bool
+
+
+class CertificateSalesClient(Client):
+    """ICertificateSales. Prices in micro-rupees, times in Unix seconds."""
+
+    def offer(self, certificate_id: int, price_micro_inr: int, closes_at: int) -> Call[None]:
+        """Offers a certificate, or offers it anew."""
+        return self.contract.call("offer", certificate_id, price_micro_inr, closes_at)
+
+    def withdraw_offer(self, certificate_id: int) -> Call[None]:
+        """Ends an offer."""
+        return self.contract.call("withdrawOffer", certificate_id)
+
+    def buy(self, certificate_id: int, price_micro_inr: int) -> Call[None]:
+        """Buys a certificate at the price that was shown."""
+        return self.contract.call("buy", certificate_id, price_micro_inr)
+
+    def offer_of(self, certificate_id: int) -> Call[SaleOffer]:
+        """A certificate's offer; the zero address offers nothing."""
+        found = self.contract.call("offerOf", certificate_id)
+
+        def read(data: bytes) -> SaleOffer:
+            offer, is_open = found.read(data)
+            return SaleOffer(offer["seller"], offer["priceMicroInr"], offer["closesAt"], is_open)
+
+        return Call(found.target, found.data, read, found.name)
 
 
 class CarbonIntensityClient(Client):

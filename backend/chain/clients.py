@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from backend.chain.certificates import (
     CarbonIntensityClient,
     CertificateClients,
+    CertificateSalesClient,
     RenewableCertificateClient,
 )
 from backend.chain.contracts import Call, Client, ContractSet
@@ -399,6 +400,7 @@ class Clients:
         if "RenewableCertificate" in contracts.deployment.contracts:
             self.certificates = CertificateClients(
                 RenewableCertificateClient(contracts["RenewableCertificate"]),
+                CertificateSalesClient(contracts["CertificateSales"]),
                 CarbonIntensityClient(contracts["CarbonIntensity"]),
             )
         self.v2g: V2GClients | None = None

@@ -55,6 +55,14 @@ class EventHandlers:
         for event in events.in_order(connection, contract, names):
             self.apply(connection, event)
 
+    def tell_all_again(self, connection: sa.Connection) -> None:
+        """Applies what is stored of every event that has a handler, in the chain's order.
+
+        For an undo where one contract's events count by what another's did before them.
+        """
+        for event in events.all_in_order(connection, self.names()):
+            self.apply(connection, event)
+
     def roll_back(self, connection: sa.Connection, block: int) -> None:
         """Takes back what events after `block` did."""
         for function in self._undo:

@@ -43,8 +43,27 @@ certificates = sa.Table(
     sa.Column("purpose", sa.String),
     sa.Column("co2_grams", sa.BigInteger),  # None: not credited
     needed("tx_hash", sa.String),  # of the last change of state
+    sa.Column("approved", sa.String),  # who may hand it over, beside the owner's operators
 )
 """Renewable certificates. Those of a withdrawn lot are void unless retired."""
+
+certificate_operators = sa.Table(
+    "certificate_operators",
+    metadata,
+    key("owner", sa.String),
+    key("operator", sa.String),
+)
+"""Who may hand over all certificates of an account."""
+
+certificate_offers = sa.Table(
+    "certificate_offers",
+    metadata,
+    key("certificate_id"),
+    needed("seller", sa.String),
+    needed("price_micro_inr"),
+    needed("closes_at"),
+)
+"""Offers that were neither taken nor withdrawn, of certificates that stayed with their seller."""
 
 incentive_projects = sa.Table(
     "incentive_projects",

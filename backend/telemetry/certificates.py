@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
 from backend.telemetry.certificate_tables import certificate_lots as lots
+from backend.telemetry.certificate_tables import certificate_offers as offers
+from backend.telemetry.certificate_tables import certificate_operators as operators
 from backend.telemetry.certificate_tables import certificates
-from backend.telemetry.upsert import insert_or_replace
+from backend.telemetry.upsert import insert_or_keep, insert_or_replace
 
 
 class LotState(StrEnum):
@@ -57,7 +59,10 @@ class StoredLot:
 
 @dataclass(frozen=True, slots=True)
 class StoredCertificate:
-    """A certificate; beneficiary and purpose once it is retired, grams once it is credited."""
+    """A certificate; beneficiary and purpose once it is retired, grams once it is credited.
+
+    `approved` is who may hand it over, beside the owner and the owner's operators.
+    """
 
     certificate_id: int
     lot_id: int
@@ -70,6 +75,17 @@ class StoredCertificate:
     purpose: str | None
     co2_grams: int | None
     tx_hash: str
+    approved: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a certificate costs whom it may be sold to before `closes_at`, Unix seconds."""
+
+    certificate_id: int
+    seller: str
+    price_micro_inr: int
+    closes_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +97,21 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Sales:
+    """Where and when certificates are sold: offers count that can be taken there at that time.
+
+    Args:
+        contract: the sales contract, in lower case; what it may not hand over is not for sale
+        now: Unix seconds
+    """
+
+    contract: str
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
-    """What to look for; None: whatever."""
+    """What to look for; None: whatever. `offered`: what can be bought there and then."""
 
     owner: str | None = None
     meter_id: int | None = None
@@ -90,6 +119,7 @@ class Search:
     beneficiary: str | None = None
     from_slot: int | None = None
     to_slot: int | None = None
+    offered: Sales | None = None
 
 
 # ---- what events write ---------------------------------------------------------------------------
@@ -118,10 +148,29 @@ def change(connection: sa.Connection, certificate_id: int, **changes: Any) -> No
     connection.execute(statement.values(**changes))
 
 
+def put_offer(connection: sa.Connection, offer: Offer) -> None:
+    """Stores an offer in place of an earlier one."""
+    insert_or_replace(connection, offers, [asdict(offer)])
+
+
+def end_offer(connection: sa.Connection, certificate_id: int) -> None:
+    """Forgets an offer, if there is one."""
+    connection.execute(offers.delete().where(offers.c.certificate_id == certificate_id))
+
+
+def set_operator(connection: sa.Connection, owner: str, operator: str, approved: bool) -> None:
+    """Whether `operator` may hand over all certificates of `owner`."""
+    if approved:
+        insert_or_keep(connection, operators, {"owner": owner, "operator": operator})
+        return
+    same = sa.and_(operators.c.owner == owner, operators.c.operator == operator)
+    connection.execute(operators.delete().where(same))
+
+
 def clear(connection: sa.Connection) -> None:
     """Forgets the register, to tell it again."""
-    connection.execute(certificates.delete())
-    connection.execute(lots.delete())
+    for table in (offers, operators, certificates, lots):
+        connection.execute(table.delete())
 
 
 # ---- what readers ask ----------------------------------------------------------------------------
@@ -153,6 +202,20 @@ def find(
     if before is not None:
         statement = statement.where(certificates.c.certificate_id < before)
     return [_entry(row) for row in connection.execute(statement)]
+
+
+def offers_of(
+    connection: sa.Connection, certificate_ids: Sequence[int], sales: Sales
+) -> dict[int, Offer]:
+    """Which of these certificates can be bought, and for what."""
+    statement = (
+        sa.select(offers)
+        .join(certificates, certificates.c.certificate_id == offers.c.certificate_id)
+        .join(lots, lots.c.lot_id == certificates.c.lot_id)
+        .where(offers.c.certificate_id.in_(list(certificate_ids)), *_for_sale(sales))
+    )
+    found = (Offer(**row._mapping) for row in connection.execute(statement))
+    return {offer.certificate_id: offer for offer in found}
 
 
 def lots_in(
@@ -230,7 +293,24 @@ def _clauses(search: Search) -> list[sa.ColumnElement[bool]]:
         clauses.append(lots.c.to_slot > search.from_slot)
     if search.to_slot is not None:
         clauses.append(lots.c.from_slot < search.to_slot)
+    if search.offered is not None:
+        own = offers.c.certificate_id == certificates.c.certificate_id
+        clauses.append(sa.exists().where(own, *_for_sale(search.offered)))
     return clauses
+
+
+def _for_sale(sales: Sales) -> tuple[sa.ColumnElement[bool], ...]:
+    """As the contract has it: the seller owns it, it stands, is open, and may be handed over."""
+    operator = sa.exists().where(
+        operators.c.owner == certificates.c.owner, operators.c.operator == sales.contract
+    )
+    return (
+        offers.c.seller == certificates.c.owner,
+        offers.c.closes_at > sales.now,
+        certificates.c.state == CertificateState.ACTIVE.value,
+        lots.c.state == LotState.ISSUED.value,
+        sa.or_(certificates.c.approved == sales.contract, operator),
+    )
 
 
 _LOT = "lot__"

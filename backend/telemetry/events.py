@@ -134,12 +134,14 @@ def count(connection: sa.Connection, contract: str, name: str) -> int:
 
 def in_order(connection: sa.Connection, contract: str, names: Iterable[str]) -> list[ChainEvent]:
     """Every event of some kinds, oldest first."""
+    return all_in_order(connection, [(contract, name) for name in names])
+
+
+def all_in_order(connection: sa.Connection, kinds: Iterable[tuple[str, str]]) -> list[ChainEvent]:
+    """Every event of some kinds, (contract, name), oldest first, whichever contract told it."""
     table = chain_events
-    statement = (
-        table.select()
-        .where(table.c.contract == contract, table.c.name.in_(list(names)))
-        .order_by(table.c.block, table.c.log_index)
-    )
+    wanted = sa.tuple_(table.c.contract, table.c.name).in_(list(kinds))
+    statement = table.select().where(wanted).order_by(table.c.block, table.c.log_index)
     return [_event(row) for row in connection.execute(statement)]
 
 

@@ -17,12 +17,12 @@ from oracle_kit import CARBON, Oracle
 
 from backend.api.certificate_reader import CertificateReader
 from backend.api.certificate_routes import csv_lines
-from backend.api.certificate_schemas import Bundle, Claim
+from backend.api.certificate_schemas import Bundle, Claim, Offer
 from backend.api.errors import ApiError
 from backend.api.slot_reader import ProofReader
 from backend.chain.certificate_projections import certificate_projections
 from backend.chain.context import ChainContext
-from backend.chain.contracts import Contract
+from backend.chain.contracts import Call, Contract
 from backend.oracle.attestation import Refusal
 from backend.oracle.carbon_file import read_carbon_table
 from backend.oracle.certificates import CertificateKeeper
@@ -30,11 +30,12 @@ from backend.oracle.digests import carbon_digest, signer_of
 from backend.oracle.domains import read_domains
 from backend.sustainability import CarbonTable
 from backend.telemetry import certificates, events
-from backend.telemetry.certificates import Search
+from backend.telemetry.certificates import LotState, Search
 
 pytest_plugins = ["oracle_fixtures", "api_world"]
 
 ROOF, HOUSE = 7, 4
+RUPEE = 1_000_000
 SOLAR, ROOFTOP = 1, 1
 EVIDENCE = b"\x22" * 32
 
@@ -45,7 +46,12 @@ class Market:
     def __init__(self, books: Books, oracle: Oracle) -> None:
         self.books = books
         self.contract = Contract(books.chain.deployment["RenewableCertificate"])
-        self.reader = CertificateReader(books.store, books.chain, ProofReader(books.store))
+        clients = books.chain.clients.certificates
+        assert clients is not None
+        self.sales = clients.sales
+        self.reader = CertificateReader(
+            books.store, books.chain, ProofReader(books.store), books.clock
+        )
         self.keeper = CertificateKeeper(
             books.store, books.chain, oracle.client, CARBON, wake_sender=lambda: None,
             now=books.clock,
@@ -55,8 +61,45 @@ class Market:
         }
 
     def act(self, who: int, function: str, *arguments: Any) -> None:
-        send(self.books.anvil.rpc, who, self.contract.call(function, *arguments))
+        self.send(who, self.contract.call(function, *arguments))
+
+    def send(self, who: int, call: Call[Any], wei: int = 0) -> None:
+        send(self.books.anvil.rpc, who, call, wei)
         self.books.follower.catch_up()
+
+    def issue(self, start: int, end: int, parts: int = 1) -> list[int]:
+        """The roof's certificate of a period of 600 Wh, in equal parts."""
+        self.request(STRANGER, ROOF, start, end)
+        lot = self.reader.requests(LotState.REQUESTED, None, 1).lots[0].lot_id
+        self.act(CERTIFIER, "approveRequests", [lot])
+        self.keep()
+        (issued,) = self.reader.page(Search(), 1, None).certificates
+        if parts == 1:
+            return [issued.certificate_id]
+        self.act(STRANGER, "split", issued.certificate_id, [600 // parts] * parts)
+        return [issued.certificate_id + 1 + i for i in range(parts)]
+
+    def offer(self, who: int, certificate: int, micro_inr: int, seconds: int = 3_600) -> int:
+        """For sale, for so long; returns when the offer closes."""
+        closes_at = int(self.books.anvil.now()) + seconds
+        self.act(who, "approve", self.sales.contract.address, certificate)
+        self.send(who, self.sales.offer(certificate, micro_inr, closes_at))
+        return closes_at
+
+    def offered(self) -> list[int]:
+        """What the service says can be bought, which the chain must say, too."""
+        page = self.reader.page(Search(offered=self.reader.sales()), 100, None)
+        shown = [entry.certificate_id for entry in page.certificates]
+        assert all(entry.offer is not None for entry in page.certificates)
+        known = [
+            entry.certificate_id for entry in self.reader.page(Search(), 500, None).certificates
+        ]
+        answers = self.books.chain.views.ask_many(
+            [self.sales.offer_of(identifier) for identifier in known], max_age_s=0.0
+        )
+        open_now = [i for i, answer in zip(known, answers, strict=True) if answer.is_open]
+        assert open_now == shown
+        return shown
 
     def keep(self) -> None:
         """Sweeps until nothing is due."""
@@ -211,6 +254,117 @@ def test_the_search_finds_by_owner_meter_state_and_beneficiary(
     assert rest.next_before is None
 
 
+# ---- sales -------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_offered_bought_and_offered_on(books: Books, market: Market) -> None:
+    start, _, end = sunny_slots(books, 2, 300, 0)
+    (certificate,) = market.issue(start, end)
+    assert market.reader.get(certificate).offer is None  # type: ignore[union-attr]
+    closes_at = market.offer(STRANGER, certificate, 25 * RUPEE)
+    detail = market.reader.get(certificate)
+    assert detail is not None
+    assert detail.offer == Offer(
+        seller=market.people[STRANGER], price_micro_inr=25 * RUPEE, closes_at=closes_at
+    )
+    (listed,) = market.reader.page(Search(), 10, None).certificates
+    assert listed.offer == detail.offer
+    assert market.offered() == [certificate]
+
+    market.send(STRANGER, market.sales.offer(certificate, 20 * RUPEE, closes_at))
+    (listed,) = market.reader.page(Search(), 10, None).certificates
+    assert listed.offer is not None
+    assert listed.offer.price_micro_inr == 20 * RUPEE
+
+    market.send(RESIDENT, market.sales.buy(certificate, 20 * RUPEE), 10**15)
+    bought = market.reader.get(certificate)
+    assert bought is not None
+    assert (bought.owner, bought.offer, bought.state) == (market.people[RESIDENT], None, "active")
+    assert market.offered() == []
+    with books.store.read() as connection:
+        (sold,) = events.query(connection, account=market.people[RESIDENT], name="CertificateSold")
+    assert sold.args["priceMicroInr"] == 20 * RUPEE
+
+    market.offer(RESIDENT, certificate, 30 * RUPEE)
+    assert market.offered() == [certificate]
+    market.send(RESIDENT, market.sales.withdraw_offer(certificate))
+    assert market.offered() == []
+
+
+def test_what_can_be_bought_is_what_the_chain_would_sell(books: Books, market: Market) -> None:
+    """Of ten offers some end: each in its own way, the service as the chain."""
+    start, _, end = sunny_slots(books, 2, 300, 0)
+    parts = market.issue(start, end, parts=10)
+    first = parts[0]
+    for certificate in parts:
+        market.offer(STRANGER, certificate, RUPEE, 3_600 if certificate != first else 600)
+    seller, other = market.people[STRANGER], market.people[RESIDENT]
+    nobody = "0x" + "0" * 40
+    assert market.offered() == parts[::-1]
+
+    market.act(STRANGER, "retire", parts[1], 60, seller, "an evening")
+    market.act(STRANGER, "retire", parts[2], 20, seller, "an hour")
+    market.act(STRANGER, "split", parts[3], [10, 50])
+    market.act(STRANGER, "transferFrom", seller, other, parts[4])
+    market.act(STRANGER, "approve", nobody, parts[5])
+    market.act(STRANGER, "approve", other, parts[6])
+    assert market.offered() == [parts[9], parts[8], parts[7], parts[0]]
+
+    market.act(STRANGER, "setApprovalForAll", market.sales.contract.address, True)
+    market.act(RESIDENT, "setApprovalForAll", market.sales.contract.address, True)
+    market.act(RESIDENT, "transferFrom", other, seller, parts[4])
+    assert market.offered() == [*parts[:4:-1], parts[0]]  # what was handed on and back is not
+    market.act(STRANGER, "setApprovalForAll", market.sales.contract.address, False)
+    assert market.offered() == [parts[9], parts[8], parts[7], parts[0]]
+
+    books.clock.time += 700
+    books.anvil.rpc.call("anvil_setTime", hex(int(books.clock.time)))
+    books.anvil.mine()
+    assert market.offered() == [parts[9], parts[8], parts[7]]
+    page = market.reader.page(Search(offered=market.reader.sales()), 2, None)
+    assert page.next_before == parts[8]
+    market.act(CERTIFIER, "withdrawLot", 1, "the inverter was on loan")
+    assert market.offered() == []
+
+
+def test_offers_are_told_again_in_the_chains_order(books: Books, market: Market) -> None:
+    """An offer before a transfer ends with it, one after it stands: also after a reorganisation."""
+    start, _, end = sunny_slots(books, 2, 300, 0)
+    given, back, sold, kept = market.issue(start, end, parts=4)
+    seller, other = market.people[STRANGER], market.people[RESIDENT]
+    market.act(STRANGER, "setApprovalForAll", market.sales.contract.address, True)
+    for certificate in (given, back, sold, kept):
+        market.offer(STRANGER, certificate, RUPEE)
+    market.act(STRANGER, "transferFrom", seller, other, given)
+    market.act(STRANGER, "transferFrom", seller, other, back)
+    market.act(RESIDENT, "transferFrom", other, seller, back)
+    market.send(RESIDENT, market.sales.buy(sold, RUPEE), 10**15)
+    market.offer(RESIDENT, given, 2 * RUPEE)
+    before = market.reader.page(Search(), 10, None)
+    assert market.offered() == [kept, given]
+    with books.store.write() as connection:
+        certificate_projections.roll_back(connection, 0)
+    assert market.reader.page(Search(), 10, None) == before
+    assert market.offered() == [kept, given]
+
+
+def test_a_sale_that_the_chain_takes_back_is_taken_back(books: Books, market: Market) -> None:
+    start, _, end = sunny_slots(books, 2, 300, 0)
+    (certificate,) = market.issue(start, end)
+    market.offer(STRANGER, certificate, RUPEE)
+    snapshot = books.anvil.rpc.call("evm_snapshot")
+    market.send(RESIDENT, market.sales.buy(certificate, RUPEE), 10**15)
+    assert market.offered() == []
+    books.anvil.rpc.call("evm_revert", snapshot)
+    for _ in range(3):
+        books.anvil.mine()
+    books.follower.catch_up()
+    assert market.offered() == [certificate]
+    found = market.reader.get(certificate)
+    assert found is not None
+    assert found.owner == market.people[STRANGER]
+
+
 def test_a_claim_over_a_change_of_hands_is_refused(books: Books, market: Market) -> None:
     books.read(ROOF, 0, 0, 0, 0, 0, 0)
     first = books.run_slot()
@@ -293,6 +447,9 @@ def test_what_is_wrong_is_named(quiet_world: World) -> None:
     assert quiet_world.refused("/api/certificates/5") == (404, "unknown_certificate")
     assert quiet_world.refused("/api/certificates?owner=me")[0] == 400
     assert quiet_world.refused("/api/certificates?state=lost")[0] == 400
+    assert quiet_world.refused("/api/certificates?offered=perhaps")[0] == 400
+    nothing = {"certificates": [], "next_before": None}
+    assert quiet_world.get("/api/certificates?offered=true") == nothing
     late = "/api/meters/4/certificate-claim?from=5&to=5"
     assert quiet_world.refused(late, operator)[0] == 400
     long = "/api/meters/4/green-share?from=0&to=99999999"
