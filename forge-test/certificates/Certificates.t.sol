@@ -351,6 +351,21 @@ contract CertificatesTest is CertificateTest {
         assertEq(certificates.balanceOf(carol), 0);
     }
 
+    function test_transfersAreCounted_otherActsAreNot() public {
+        uint256 id = _issued(4_000);
+        assertEq(certificates.certificateOf(id).transfers, 0);
+        vm.prank(alice);
+        certificates.transferFrom(alice, bob, id);
+        vm.prank(bob);
+        certificates.transferFrom(bob, bob, id); // to oneself, too
+        vm.prank(bob);
+        uint256 part = certificates.split(id, _list(1_000, 3_000));
+        assertEq(certificates.certificateOf(id).transfers, 2);
+        assertEq(certificates.certificateOf(part).transfers, 0);
+        _retire(bob, part, 1_000, alice);
+        assertEq(certificates.certificateOf(part).transfers, 0);
+    }
+
     function test_erc721_wrongTransfers_areRefused() public {
         uint256 id = _issued(4_000);
         vm.startPrank(alice);

@@ -87,6 +87,12 @@ describe("history", () => {
     expect(toldOnce(events).map((one) => one.args.value ?? one.name)).toEqual([68, "EnergyBought"]);
   });
 
+  it("tells a sale once, not again as what changed hands", () => {
+    const sold = event("CertificateSold", { id: 5, priceMicroInr: 25_000_000 });
+    const moved = [event("TransferSingle", { id: 0, value: 25_000_000 }), event("Transfer", { tokenId: 5 }), event("Transfer", { tokenId: 6 })];
+    expect(toldOnce([sold, ...moved])).toEqual([sold, moved[2]]);
+  });
+
   it("tells money that moved in a market only where nothing says why", () => {
     const order = [event("Locked", { microInr: 5 }), event("OrderPlaced", { slot: 9 })];
     expect(toldOnce(order).map((one) => one.name)).toEqual(["OrderPlaced"]);
@@ -110,6 +116,9 @@ describe("history", () => {
     ["MemberSettled", { slot: 9, surplusWh: "-391", receivedMicroInr: "-2737001" }, "The pool sold 391 Wh of slot 9 for Rs 2.74"],
     ["MemberSettled", { slot: 9, surplusWh: 391, receivedMicroInr: 2_739_999 }, "The pool bought 391 Wh of slot 9 for Rs 2.73"],
     ["MemberSettled", { slot: 9, surplusWh: 0, receivedMicroInr: 0 }, "Slot 9 went as ordered"],
+    ["CertificateOffered", { id: 5, priceMicroInr: 25_000_000, closesAt: 9 }, "Offered certificate 5 for Rs 25.00"],
+    ["CertificateSold", { id: 5, priceMicroInr: "0x17d7840" }, "Certificate 5 sold for Rs 25.00"],
+    ["OfferWithdrawn", { id: 5 }, "Ended the offer of certificate 5"],
     ["SomethingNew", {}, "Something new"],
     ["EnergyBought", { energyWh: "many" }, "Energy bought"],
   ])("%s %j", (name, args, sentence) => {

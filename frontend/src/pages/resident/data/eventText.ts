@@ -66,7 +66,7 @@ export function toldOnce(events: readonly ChainEvent[]): ChainEvent[] {
   return events.filter((event) => {
     const told = amounts.get(event.transaction);
     if (MONEY_MOVES.has(event.name)) return told === undefined;
-    return !event.name.startsWith("Transfer") || !told?.has(String(event.args.value));
+    return !event.name.startsWith("Transfer") || !told?.has(String(event.args.value ?? event.args.tokenId));
   });
 }
 

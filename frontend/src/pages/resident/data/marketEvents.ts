@@ -31,6 +31,9 @@ export const MARKET_SENTENCES: Record<string, (args: Args) => string> = {
   CertificateRequested: (args) => `Asked for a certificate of meter ${text(args, "meter")}`,
   CertificateIssued: (args) => `Got certificate ${text(args, "id")}: ${energy(args, "wh")}`,
   CertificateRetired: (args) => `Retired certificate ${text(args, "id")}: ${energy(args, "wh")}`,
+  CertificateOffered: (args) => `Offered certificate ${text(args, "id")} for ${rupees(args, "priceMicroInr", "up")}`,
+  OfferWithdrawn: (args) => `Ended the offer of certificate ${text(args, "id")}`,
+  CertificateSold: (args) => `Certificate ${text(args, "id")} sold for ${rupees(args, "priceMicroInr", "up")}`,
 };
 
 function netted(args: Args): string {
