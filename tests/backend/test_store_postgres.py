@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,12 +17,24 @@ from ingest_kit import METERS, Clock, provision
 from local_chain import free_port
 from meters import SINCE, Meter
 
+from backend.chain.certificate_projections import certificate_projections
 from backend.ingest.frame_values import Ack, AckResult, Result
 from backend.ingest.keyring import Keyring
 from backend.ingest.pipeline import Pipeline
 from backend.ingest.verify import Limits
-from backend.telemetry import access, commands, nodes, quarantine, readings
+from backend.telemetry import (
+    access,
+    certificates,
+    commands,
+    events,
+    nodes,
+    quarantine,
+    readings,
+)
 from backend.telemetry.access import AccessEntry
+from backend.telemetry.certificates import Sales, Search
+from backend.telemetry.chain_tables import chain_events
+from backend.telemetry.events import ChainEvent
 from backend.telemetry.store import Store, StoreError, open_store
 from backend.telemetry.tables import metadata, schema_version
 
@@ -193,3 +206,58 @@ def test_sessions_and_looks(store: Store) -> None:
             entry = AccessEntry(4, "0xabc", "operator", "readings", at)
             access.record(connection, entry, quiet_s=60)
         assert [entry.at for _, entry in access.of_meter(connection, 4, 10)] == [200, 10]
+
+
+OWNER, NEIGHBOUR, SALES = ("0x" + digit * 40 for digit in "abc")
+
+
+def _told(store: Store, *events_: tuple[str, str, dict[str, Any]]) -> None:
+    """Events of a block each, stored and projected as the follower does."""
+    with store.write() as connection:
+        for contract, name, args in events_:
+            newest = connection.execute(sa.select(sa.func.max(chain_events.c.block))).scalar()
+            event = ChainEvent((newest or 0) + 1, 0, "0x1", "0x2", contract, name, args, SINCE)
+            events.store(connection, [event])
+            certificate_projections.apply(connection, event)
+
+
+def test_what_can_be_bought_follows_from_the_events_in_order(store: Store) -> None:
+    lot = {
+        "fromSlot": 1, "toSlot": 2, "wh": 300, "source": 1, "technology": 1, "zone": 1,
+        "storageBehindMeter": False, "evidenceHash": "0x3",
+    }  # fmt: skip
+    register = "RenewableCertificate"
+    asked = {"lotId": 1, "meter": 7, "producer": OWNER, "lot": lot}
+    issued = {"id": 1, "lotId": 1, "producer": OWNER, "wh": 300}
+    offered = {"id": 1, "seller": OWNER, "priceMicroInr": hex(2**56 - 1), "closesAt": SINCE + 60}
+    allowed = {"owner": OWNER, "operator": SALES, "approved": True}
+    away = {"from": OWNER, "to": NEIGHBOUR, "tokenId": 1}
+    back = {"from": NEIGHBOUR, "to": OWNER, "tokenId": 1}
+
+    def offers(now: int = SINCE) -> list[int]:
+        sales = Sales(SALES, now)
+        with store.read() as connection:
+            found = certificates.find(connection, Search(offered=sales), 10)
+            ids = [entry.certificate.certificate_id for entry in found]
+            prices = certificates.offers_of(connection, [1, 2], sales)
+        assert list(prices) == ids
+        return [offer.price_micro_inr for offer in prices.values()]
+
+    _told(store, (register, "CertificateRequested", asked), (register, "CertificateIssued", issued))
+    _told(store, ("CertificateSales", "CertificateOffered", offered))
+    assert offers() == []
+    _told(store, (register, "ApprovalForAll", allowed), (register, "ApprovalForAll", allowed))
+    assert offers() == [2**56 - 1]
+    assert offers(SINCE + 60) == []
+    _told(store, (register, "Transfer", away), (register, "Transfer", back))
+    assert offers() == []
+    cheaper = {**offered, "priceMicroInr": 5}
+    _told(store, ("CertificateSales", "CertificateOffered", cheaper))
+    with store.write() as connection:
+        certificate_projections.roll_back(connection, 0)
+    assert offers() == [5]
+    _told(store, (register, "ApprovalForAll", {**allowed, "approved": False}))
+    _told(store, (register, "Approval", {"owner": OWNER, "approved": SALES, "tokenId": 1}))
+    assert offers() == [5]
+    _told(store, ("CertificateSales", "OfferWithdrawn", {"id": 1, "seller": OWNER}))
+    assert offers() == []
