@@ -31,6 +31,13 @@ export interface Lot {
   transaction: Hex;
 }
 
+/** At which its owner sells it, until `closes_at`. Null in a certificate that cannot be bought now. */
+export interface Offer {
+  seller: Address;
+  price_micro_inr: number;
+  closes_at: number;
+}
+
 export interface Certificate {
   certificate_id: number;
   parent: number | null;
@@ -42,7 +49,13 @@ export interface Certificate {
   purpose: string | null;
   co2_grams: number | null;
   transaction: Hex;
+  offer: Offer | null;
   lot: Lot;
+}
+
+/** One that somebody sells now. */
+export interface OfferedCertificate extends Certificate {
+  offer: Offer;
 }
 
 export interface CertificateDetail extends Certificate {
@@ -84,6 +97,8 @@ export interface CertificateSearch {
   beneficiary?: string;
   meter?: number;
   state?: string;
+  /** Only what can be bought now. */
+  offered?: "true";
 }
 
 interface CertificatePage {

@@ -1,4 +1,4 @@
-// A prosumer's noon becomes a certificate; a neighbour is given it, retires it, and sees it in the green share.
+// A prosumer's noon becomes a certificate; a neighbour buys it, retires it, and sees it in the green share.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -20,6 +20,7 @@ export function certificates(world) {
 
   const newest = async () => (await world.microgrid.api("/api/certificates?limit=1")).certificates[0];
   let producer;
+  let neighbour;
   let lot;
 
   test("a prosumer asks for a certificate of noon's sun", async () => {
@@ -52,17 +53,53 @@ export function certificates(world) {
     await world.picture?.(producer.page, "mine");
   });
 
-  test("a neighbour retires it and sees the statement and the green share", async () => {
+  test("the producer offers it, and anybody sees it for sale", async () => {
     const { certificate_id: id } = await newest();
-    const neighbour = await person(CONSUMER, "/certificates/mine");
     const { page } = producer;
-    await byId(page, `transfer-${id}`).click();
-    await byId(page, "transfer-to").fill(neighbour.wallet.address);
+    await byId(page, `offer-${id}`).click();
+    await byId(page, "offer-price").fill("2.50");
+    await byId(page, "offer-days-1").click();
+    await world.picture?.(page, "offer");
     await byId(page, "certificate-submit").click();
-    await transaction(page, `Transfer certificate ${id}`);
-    await producer.context.close();
+    await transaction(page, "Allow the sale of your certificates");
+    await transaction(page, `Offer certificate ${id}`);
+    await byId(page, `take-back-${id}`).waitFor();
+    await world.picture?.(page, "offered");
 
+    const { context, page: visitor } = await openPage(world.browser, world);
+    await go(world.microgrid, visitor, "/certificates/sale");
+    await byId(visitor, `sale-${id}`).waitFor();
+    assert.match(await text(visitor, `sale-${id}`), /Rs 2\.50/);
+    await visitor.setViewportSize({ width: 390, height: 844 });
+    await assertFits(visitor);
+    await context.close();
+  });
+
+  test("a neighbour declines, then buys it, and the producer is paid", async () => {
+    const { certificate_id: id } = await newest();
+    neighbour = await person(CONSUMER, "/certificates/sale");
+    const { page, wallet } = neighbour;
+    await byId(page, `buy-${id}`).click();
+    await byId(page, "pay-ether").click();
+    await byId(page, "sale-quote").getByText("comes back as INR").waitFor();
+    await world.picture?.(page, "buy");
+    wallet.refuseNext();
+    await byId(page, "certificate-submit").click();
+    await transaction(page, `Buy certificate ${id}`, "declined");
+    await byId(page, "certificate-submit").click();
+    await transaction(page, `Buy certificate ${id}`);
+    await until("the neighbour owns it", async () => (await newest()).owner === wallet.address.toLowerCase());
+    assert.equal((await newest()).offer, null);
+    await world.picture?.(page, "bought");
+    await go(world.microgrid, producer.page, "/resident/data");
+    await byId(producer.page, "history-entry").filter({ hasText: `Certificate ${id} was sold for Rs 2.50` }).waitFor();
+    await producer.context.close();
+  });
+
+  test("the neighbour retires it and sees the statement and the green share", async () => {
+    const { certificate_id: id } = await newest();
     const own = neighbour.page;
+    await byId(own, "tab-mine").click();
     await byId(own, `retire-${id}`).click();
     await byId(own, "retire-purpose").fill("Our household's noon");
     await world.picture?.(own, "retire");

@@ -2,63 +2,72 @@ import { useState } from "react";
 import { Link } from "react-router-dom";
 import { isAddress } from "viem";
 
-import type { Certificate } from "../../api/certificates";
+import type { Certificate, Offer } from "../../api/certificates";
 import { useService } from "../../app/service";
 import { contractCall, type ContractCall } from "../../contracts/call";
+import { isDeployed } from "../../contracts/deployment";
 import { useBusy, useTransact } from "../../transactions/context";
 import { AmountField } from "../../ui/AmountField";
 import { Badge } from "../../ui/Badge";
 import { Dialog } from "../../ui/Dialog";
-import { Icon } from "../../ui/Icon";
 import { formatCo2, formatEnergy, parseKwh } from "../../units/energy";
 import { useWallet } from "../../wallet/useWallet";
-import { canAct, MAX_TEXT, periodWords, SOURCE_WORDS, splitParts, STATES, TECHNOLOGY_WORDS, textBytes } from "./words";
+import { CertificateFacts } from "./CertificateFacts";
+import { OfferCertificate } from "./OfferForm";
+import { OfferLine, TakeBack } from "./OfferLine";
+import { canAct, MAX_TEXT, splitParts, STATES, textBytes } from "./words";
 
-type Action = "split" | "transfer" | "retire";
+type Action = "offer" | "split" | "transfer" | "retire";
 const ACTIONS: { id: Action; label: string }[] = [
   { id: "retire", label: "Retire" },
+  { id: "offer", label: "Offer for sale" },
   { id: "transfer", label: "Transfer" },
   { id: "split", label: "Split" },
 ];
 
 /** A certificate as its owner sees it. */
 export function CertificateCard({ certificate }: { certificate: Certificate }) {
+  const { config } = useService();
   const { address } = useWallet();
   const [action, setAction] = useState<Action | null>(null);
-  const { lot, state } = certificate;
+  const { certificate_id: id, offer, state } = certificate;
+  const sales = isDeployed(config, "CertificateSales");
+  const actions = canAct(certificate, address) ? ACTIONS.filter((one) => sales || one.id !== "offer") : [];
   return (
-    <li className={`certificate certificate--${state}`} data-testid={`certificate-${certificate.certificate_id}`} data-state={state}>
-      <div className="row row--spread">
-        <span className="certificate__source"><Icon name={lot.source === "solar" ? "sun" : "bolt"} />{SOURCE_WORDS[lot.source] ?? lot.source}</span>
-        <Badge tone={STATES[state].tone}>{STATES[state].text}</Badge>
-      </div>
-      <strong className="certificate__energy">{formatEnergy(certificate.wh)}</strong>
-      <span>{periodWords(lot.starts_at, lot.ends_at)}</span>
-      <span className="muted">{`No. ${certificate.certificate_id} · meter ${lot.meter_id} · ${TECHNOLOGY_WORDS[lot.technology] ?? lot.technology}`}</span>
+    <li className={`certificate certificate--${state}`} data-testid={`certificate-${id}`} data-state={state}>
+      <CertificateFacts certificate={certificate} aside={<Badge tone={STATES[state].tone}>{STATES[state].text}</Badge>} />
       {state === "retired" && (
         <span className="muted">
           {certificate.co2_grams === null ? "CO₂ credits follow when the hour’s carbon intensity is known." : `${formatCo2(BigInt(certificate.co2_grams))} of CO₂ credits`}
         </span>
       )}
+      {offer && sales && <OfferLine offer={offer} wh={certificate.wh} />}
       <div className="row">
-        {canAct(certificate, address) &&
-          ACTIONS.map(({ id, label }) => (
-            <button key={id} type="button" className={`button button--small ${id === "retire" ? "" : "button--quiet"}`} data-testid={`${id}-${certificate.certificate_id}`} onClick={() => { setAction(id); }}>
-              {label}
-            </button>
-          ))}
-        {state === "retired" && <Link to={`/certificates/statement/${certificate.certificate_id}`} data-testid={`statement-${certificate.certificate_id}`}>Statement</Link>}
+        {actions.map((one) => (
+          <button key={one.id} type="button" className={`button button--small ${one.id === "retire" ? "" : "button--quiet"}`} data-testid={`${one.id}-${id}`} onClick={() => { setAction(one.id); }}>
+            {labelOf(one, offer)}
+          </button>
+        ))}
+        {offer && actions.length > 0 && <TakeBack id={id} />}
+        {state === "retired" && <Link to={`/certificates/statement/${id}`} data-testid={`statement-${id}`}>Statement</Link>}
       </div>
       <ActionDialog certificate={certificate} action={action} onClose={() => { setAction(null); }} />
     </li>
   );
 }
 
+const titleOf = (action: Action | null, id: number) =>
+  action === "offer" ? `Offer certificate ${id} for sale` : `${ACTIONS.find((one) => one.id === action)?.label ?? ""} certificate ${id}`;
+
+const labelOf = ({ id, label }: (typeof ACTIONS)[number], offer: Offer | null) => (id === "offer" && offer ? "Change the offer" : label);
+
 function ActionDialog({ certificate, action, onClose }: { certificate: Certificate; action: Action | null; onClose: () => void }) {
-  const title = `${ACTIONS.find((one) => one.id === action)?.label ?? ""} certificate ${certificate.certificate_id}`;
+  const title = titleOf(action, certificate.certificate_id);
   return (
     <Dialog title={title} open={action !== null} onClose={onClose} testId="certificate-dialog">
       <div className="stack">
+        {certificate.offer && action !== "offer" && <p className="muted">It is offered for sale. That offer ends with this.</p>}
+        {action === "offer" && <OfferCertificate certificate={certificate} onDone={onClose} />}
         {action === "split" && <Split certificate={certificate} onDone={onClose} />}
         {action === "transfer" && <Transfer certificate={certificate} onDone={onClose} />}
         {action === "retire" && <Retire certificate={certificate} onDone={onClose} />}

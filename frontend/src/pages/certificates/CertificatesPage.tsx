@@ -6,6 +6,7 @@ import { Notice } from "../../ui/Notice";
 import { CertifierTab } from "./CertifierTab";
 import { MineTab } from "./MineTab";
 import { RegisterTab } from "./RegisterTab";
+import { SaleTab } from "./SaleTab";
 import { StatementPage } from "./StatementPage";
 import { UseTab } from "./UseTab";
 import "../../charts/charts.css";
@@ -14,6 +15,7 @@ import "./certificates.css";
 
 const TABS = [
   { path: "mine", label: "Mine", Content: MineTab },
+  { path: "sale", label: "For sale", Content: SaleTab },
   { path: "use", label: "Green use", Content: UseTab },
   { path: "register", label: "Register", Content: RegisterTab },
   { path: "certifier", label: "Certifier", Content: CertifierTab },
@@ -32,14 +34,16 @@ export function CertificatesPage() {
 }
 
 function Parts() {
+  const { config } = useService();
+  const tabs = TABS.filter(({ path }) => path !== "sale" || isDeployed(config, "CertificateSales"));
   return (
     <>
       <header className="page-head">
         <h1>Renewable certificates</h1>
         <p>Each stands for what one roof generated in an hour at most, proven by its meter. Who retires one may say that this energy was theirs; nobody else can any more.</p>
       </header>
-      <nav className="tabs tabs--four" aria-label="Parts of the certificates">
-        {TABS.map((tab) => (
+      <nav className="tabs" aria-label="Parts of the certificates">
+        {tabs.map((tab) => (
           <NavLink key={tab.path} to={`/certificates/${tab.path}`} className="tabs__tab" data-testid={`tab-${tab.path}`}>
             {tab.label}
           </NavLink>
@@ -47,7 +51,7 @@ function Parts() {
       </nav>
       <Routes>
         <Route index element={<Navigate to="mine" replace />} />
-        {TABS.map(({ path, Content }) => (
+        {tabs.map(({ path, Content }) => (
           <Route key={path} path={path} element={<Content />} />
         ))}
         <Route path="*" element={<Navigate to="/certificates/mine" replace />} />

@@ -1,4 +1,8 @@
+import { Link } from "react-router-dom";
+
 import { useCertificates, useRequests } from "../../api/certificates";
+import { useService } from "../../app/service";
+import { isDeployed } from "../../contracts/deployment";
 import { Answer } from "../../ui/Answer";
 import { Badge } from "../../ui/Badge";
 import { Card } from "../../ui/Card";
@@ -29,7 +33,7 @@ function Owned({ owner }: { owner: string }) {
       <Answer query={pages} what="your certificates">
         {({ pages: found }) => {
           const list = found.flatMap((page) => page.certificates).filter((one) => one.state !== "split");
-          if (list.length === 0) return <p className="muted">None yet. Ask for one below, or have one transferred to you.</p>;
+          if (list.length === 0) return <NoneYet />;
           return (
             <>
               <ul className="certificates">
@@ -45,6 +49,16 @@ function Owned({ owner }: { owner: string }) {
         }}
       </Answer>
     </Card>
+  );
+}
+
+function NoneYet() {
+  const { config } = useService();
+  if (!isDeployed(config, "CertificateSales")) return <p className="muted">None yet. Ask for one below, or have one transferred to you.</p>;
+  return (
+    <p className="muted">
+      None yet. Ask for one below, or buy one that is <Link to="/certificates/sale">for sale</Link>.
+    </p>
   );
 }
 

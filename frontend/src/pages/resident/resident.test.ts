@@ -99,6 +99,13 @@ describe("history", () => {
     expect(toldOnce([event("Unlocked", { microInr: 5 })])).toHaveLength(1);
   });
 
+  it("says of what it speaks where two contracts have an event of one name", () => {
+    expect(eventSentence({ ...event("Transfer", { tokenId: 7 }), contract: "RenewableCertificate" })).toBe("Transfer of certificate 7");
+    const given = event("ApprovalForAll", { approved: true });
+    expect(eventSentence(given)).toBe("Allowed a contract to use units");
+    expect(eventSentence({ ...given, contract: "RenewableCertificate" })).toBe("Allowed a contract to hand over certificates");
+  });
+
   const event = (name: string, args: ChainEvent["args"]): ChainEvent => ({ name, contract: "X", args, transaction: "0x", block: 1, log_index: 0, at: 0 });
 
   it.each([
@@ -118,7 +125,7 @@ describe("history", () => {
     ["MemberSettled", { slot: 9, surplusWh: 0, receivedMicroInr: 0 }, "Slot 9 went as ordered"],
     ["CertificateOffered", { id: 5, priceMicroInr: 25_000_000, closesAt: 9 }, "Offered certificate 5 for Rs 25.00"],
     ["CertificateSold", { id: 5, priceMicroInr: "0x17d7840" }, "Certificate 5 sold for Rs 25.00"],
-    ["OfferWithdrawn", { id: 5 }, "Ended the offer of certificate 5"],
+    ["OfferWithdrawn", { id: 5 }, "Took back the offer of certificate 5"],
     ["SomethingNew", {}, "Something new"],
     ["EnergyBought", { energyWh: "many" }, "Energy bought"],
   ])("%s %j", (name, args, sentence) => {

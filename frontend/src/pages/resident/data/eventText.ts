@@ -8,7 +8,7 @@ import { MARKET_SENTENCES, MONEY_MOVES } from "./marketEvents";
 
 const MODES = ["community", "prepaid", "billed", "on request", "market"];
 
-/** Events that name the account; others are shown by their name. */
+/** Events that name the account, with the contract where several have one of that name; others are shown by their name. */
 const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
   EnergyBought: (args) => `Bought ${energy(args, "energyWh")} for ${rupees(args, "costMicroInr", "up")}`,
   EnergySold: (args) => `Sold ${energy(args, "energyWh")} for ${rupees(args, "proceedsMicroInr", "down")}`,
@@ -41,7 +41,8 @@ const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
 
 export function eventSentence(event: ChainEvent): string {
   try {
-    return SENTENCES[event.name]?.(event.args) ?? spelledOut(event.name);
+    const sentence = SENTENCES[`${event.contract}.${event.name}`] ?? SENTENCES[event.name];
+    return sentence?.(event.args) ?? spelledOut(event.name);
   } catch {
     // An argument of another shape than the contract's: the name is still true.
     return spelledOut(event.name);
