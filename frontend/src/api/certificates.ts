@@ -99,6 +99,8 @@ export interface CertificateSearch {
   state?: string;
   /** Only what can be bought now. */
   offered?: "true";
+  /** Of one page. */
+  limit?: number;
 }
 
 interface CertificatePage {
@@ -113,7 +115,7 @@ export const useCertificates = (search: CertificateSearch, enabled = true) =>
   useInfiniteQuery({
     queryKey: [...KEY, "page", search],
     queryFn: ({ pageParam, signal }) =>
-      request<CertificatePage>(`/api/certificates${query({ ...search, limit: 24, before: pageParam })}`, { signal }),
+      request<CertificatePage>(`/api/certificates${query({ limit: 24, ...search, before: pageParam })}`, { signal }),
     initialPageParam: null as number | null,
     getNextPageParam: (page) => page.next_before,
     enabled,

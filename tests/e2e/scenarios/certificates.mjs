@@ -61,7 +61,6 @@ export function certificates(world) {
     await byId(page, "offer-days-1").click();
     await world.picture?.(page, "offer");
     await byId(page, "certificate-submit").click();
-    await transaction(page, "Allow the sale of your certificates");
     await transaction(page, `Offer certificate ${id}`);
     await byId(page, `take-back-${id}`).waitFor();
     await world.picture?.(page, "offered");

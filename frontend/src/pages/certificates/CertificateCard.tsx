@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Link } from "react-router-dom";
 import { isAddress } from "viem";
 
-import type { Certificate, Offer } from "../../api/certificates";
+import type { Certificate } from "../../api/certificates";
 import { useService } from "../../app/service";
 import { contractCall, type ContractCall } from "../../contracts/call";
 import { isDeployed } from "../../contracts/deployment";
@@ -15,6 +15,7 @@ import { useWallet } from "../../wallet/useWallet";
 import { CertificateFacts } from "./CertificateFacts";
 import { OfferCertificate } from "./OfferForm";
 import { OfferLine, TakeBack } from "./OfferLine";
+import { type OwnOffer, useOwnOffer } from "./useOwnOffer";
 import { canAct, MAX_TEXT, splitParts, STATES, textBytes } from "./words";
 
 type Action = "offer" | "split" | "transfer" | "retire";
@@ -30,9 +31,11 @@ export function CertificateCard({ certificate }: { certificate: Certificate }) {
   const { config } = useService();
   const { address } = useWallet();
   const [action, setAction] = useState<Action | null>(null);
-  const { certificate_id: id, offer, state } = certificate;
+  const { certificate_id: id, state } = certificate;
+  const own = canAct(certificate, address);
   const sales = isDeployed(config, "CertificateSales");
-  const actions = canAct(certificate, address) ? ACTIONS.filter((one) => sales || one.id !== "offer") : [];
+  const offer = useOwnOffer(id, own && sales);
+  const actions = own ? ACTIONS.filter((one) => sales || one.id !== "offer") : [];
   return (
     <li className={`certificate certificate--${state}`} data-testid={`certificate-${id}`} data-state={state}>
       <CertificateFacts certificate={certificate} aside={<Badge tone={STATES[state].tone}>{STATES[state].text}</Badge>} />
@@ -41,17 +44,17 @@ export function CertificateCard({ certificate }: { certificate: Certificate }) {
           {certificate.co2_grams === null ? "CO₂ credits follow when the hour’s carbon intensity is known." : `${formatCo2(BigInt(certificate.co2_grams))} of CO₂ credits`}
         </span>
       )}
-      {offer && sales && <OfferLine offer={offer} wh={certificate.wh} />}
+      {offer && <OfferLine offer={offer} wh={certificate.wh} />}
       <div className="row">
         {actions.map((one) => (
           <button key={one.id} type="button" className={`button button--small ${one.id === "retire" ? "" : "button--quiet"}`} data-testid={`${one.id}-${id}`} onClick={() => { setAction(one.id); }}>
             {labelOf(one, offer)}
           </button>
         ))}
-        {offer && actions.length > 0 && <TakeBack id={id} />}
+        {offer && <TakeBack id={id} />}
         {state === "retired" && <Link to={`/certificates/statement/${id}`} data-testid={`statement-${id}`}>Statement</Link>}
       </div>
-      <ActionDialog certificate={certificate} action={action} onClose={() => { setAction(null); }} />
+      <ActionDialog certificate={certificate} offer={offer} action={action} onClose={() => { setAction(null); }} />
     </li>
   );
 }
@@ -59,15 +62,22 @@ export function CertificateCard({ certificate }: { certificate: Certificate }) {
 const titleOf = (action: Action | null, id: number) =>
   action === "offer" ? `Offer certificate ${id} for sale` : `${ACTIONS.find((one) => one.id === action)?.label ?? ""} certificate ${id}`;
 
-const labelOf = ({ id, label }: (typeof ACTIONS)[number], offer: Offer | null) => (id === "offer" && offer ? "Change the offer" : label);
+const labelOf = ({ id, label }: (typeof ACTIONS)[number], offer: OwnOffer | null) => (id === "offer" && offer ? "Change the offer" : label);
 
-function ActionDialog({ certificate, action, onClose }: { certificate: Certificate; action: Action | null; onClose: () => void }) {
+interface DialogProps {
+  certificate: Certificate;
+  offer: OwnOffer | null;
+  action: Action | null;
+  onClose: () => void;
+}
+
+function ActionDialog({ certificate, offer, action, onClose }: DialogProps) {
   const title = titleOf(action, certificate.certificate_id);
   return (
     <Dialog title={title} open={action !== null} onClose={onClose} testId="certificate-dialog">
       <div className="stack">
-        {certificate.offer && action !== "offer" && <p className="muted">It is offered for sale. That offer ends with this.</p>}
-        {action === "offer" && <OfferCertificate certificate={certificate} onDone={onClose} />}
+        {offer && action !== "offer" && <p className="muted">It is offered for sale. That offer ends with this.</p>}
+        {action === "offer" && <OfferCertificate certificate={certificate} offer={offer} onDone={onClose} />}
         {action === "split" && <Split certificate={certificate} onDone={onClose} />}
         {action === "transfer" && <Transfer certificate={certificate} onDone={onClose} />}
         {action === "retire" && <Retire certificate={certificate} onDone={onClose} />}

@@ -11,16 +11,17 @@ import { editableInr, formatInrExact } from "../../units/money";
 import { formatMoment } from "../../units/time";
 import { useChainTime } from "../market/auctions/useChainTime";
 import { closesAt, OFFER_DAYS, type OfferDays, parsePrice, perKwhWords } from "./sale";
+import type { OwnOffer } from "./useOwnOffer";
 
 /** Offers a certificate at a price: one signature, the first time two. */
-export function OfferCertificate({ certificate, onDone }: { certificate: Certificate; onDone: () => void }) {
+export function OfferCertificate({ certificate, offer, onDone }: { certificate: Certificate; offer: OwnOffer | null; onDone: () => void }) {
   const { config } = useService();
   const transact = useTransact();
   const busy = useBusy();
   const approval = useCertificateApproval();
   const chainNow = useChainTime();
   const id = certificate.certificate_id;
-  const offer = async (microInr: bigint, until: number) => {
+  const send = async (microInr: bigint, until: number) => {
     if (!(await approval.ensure())) return;
     const sent = await transact({
       title: `Offer certificate ${id} for ${formatInrExact(microInr)}`,
@@ -29,11 +30,13 @@ export function OfferCertificate({ certificate, onDone }: { certificate: Certifi
     });
     if (sent) onDone();
   };
-  return <OfferForm certificate={certificate} chainNow={chainNow} allowed={approval.allowed} busy={busy} onOffer={offer} />;
+  return <OfferForm wh={certificate.wh} offer={offer} chainNow={chainNow} allowed={approval.allowed} busy={busy} onOffer={send} />;
 }
 
 interface Props {
-  certificate: Certificate;
+  wh: number;
+  /** The one to be changed. */
+  offer: OwnOffer | null;
   /** Undefined until known: no end can be said without it. */
   chainNow: number | undefined;
   allowed: boolean | undefined;
@@ -41,9 +44,8 @@ interface Props {
   onOffer: (microInr: bigint, closesAt: number) => Promise<void>;
 }
 
-export function OfferForm({ certificate, chainNow, allowed, busy, onOffer }: Props) {
-  const { offer, wh } = certificate;
-  const [text, setText] = useState(offer ? editableInr(BigInt(offer.price_micro_inr)) : "");
+export function OfferForm({ wh, offer, chainNow, allowed, busy, onOffer }: Props) {
+  const [text, setText] = useState(offer ? editableInr(offer.priceMicroInr) : "");
   const [days, setDays] = useState<OfferDays>(7);
   const price = parsePrice(text);
   const until = chainNow === undefined ? null : closesAt(chainNow, days);
@@ -59,11 +61,11 @@ export function OfferForm({ certificate, chainNow, allowed, busy, onOffer }: Pro
         testId="offer-price"
       />
       <Choice
-        legend="For how long"
+        legend="For how many days"
         compact
         value={String(days)}
         onChange={(chosen) => { setDays(OFFER_DAYS.find((one) => String(one) === chosen) ?? days); }}
-        options={OFFER_DAYS.map((one) => ({ value: String(one), label: one === 1 ? "1 day" : `${one} days`, testId: `offer-days-${one}` }))}
+        options={OFFER_DAYS.map((one) => ({ value: String(one), label: one, testId: `offer-days-${one}` }))}
       />
       {until !== null && <p className="muted small">{`Until ${formatMoment(until)}. It stays yours until somebody buys it, and you can take the offer back.`}</p>}
       {allowed === false && (

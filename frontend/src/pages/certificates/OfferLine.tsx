@@ -1,22 +1,29 @@
-import type { Offer } from "../../api/certificates";
 import { useService } from "../../app/service";
 import { contractCall } from "../../contracts/call";
 import { useBusy, useTransact } from "../../transactions/context";
 import { useCertificateApproval } from "../../transactions/usePayment";
 import { Notice } from "../../ui/Notice";
+import { formatInrExact } from "../../units/money";
 import { formatMoment } from "../../units/time";
-import { perKwhWords, priceWords } from "./sale";
+import { perKwhWords } from "./sale";
+import type { OwnOffer } from "./useOwnOffer";
 
 /** Price and end of an own offer, and what keeps buyers from it. */
-export function OfferLine({ offer, wh }: { offer: Offer; wh: number }) {
+export function OfferLine({ offer, wh }: { offer: OwnOffer; wh: number }) {
   const { allowed } = useCertificateApproval();
   return (
     <>
       <span>
-        <strong>{`For sale at ${priceWords(offer)}`}</strong>
-        {`, ${perKwhWords(BigInt(offer.price_micro_inr), wh)}, until ${formatMoment(offer.closes_at)}`}
+        <strong>{`For sale at ${formatInrExact(offer.priceMicroInr)}`}</strong>
+        {`, ${perKwhWords(offer.priceMicroInr, wh)}, until ${formatMoment(offer.closesAt)}`}
       </span>
-      {allowed === false && <Notice tone="warn">Nobody can buy it: the sale is no longer allowed to hand it over. Change the offer to allow it again.</Notice>}
+      {!offer.open && allowed !== undefined && (
+        <Notice tone="warn">
+          {allowed
+            ? "Nobody can buy it now: sales are paused for the moment."
+            : "Nobody can buy it: the sale may no longer hand it over. Change the offer to allow it again, or take it back."}
+        </Notice>
+      )}
     </>
   );
 }

@@ -19,11 +19,14 @@ import { CertificateFacts } from "./CertificateFacts";
 import { TakeBack } from "./OfferLine";
 import { cheapestFirst, perKwhWords, priceWords } from "./sale";
 
+// The service pages by number; sorted by price is what is here. So many are hardly ever for sale at once.
+const MOST = 200;
+
 /** What anybody can buy from its owner. */
 export function SaleTab() {
   const { address } = useWallet();
   const chainNow = useChainTime();
-  const pages = useCertificates({ offered: "true" });
+  const pages = useCertificates({ offered: "true", limit: MOST });
   const [chosen, setChosen] = useState<OfferedCertificate | null>(null);
   const [bought, setBought] = useState<number | null>(null);
   const close = () => { setChosen(null); };

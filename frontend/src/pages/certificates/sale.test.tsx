@@ -95,7 +95,7 @@ const declined = () => Promise.reject(Object.assign(new Error("no"), { code: 400
 const calls = () => world.signed.map(({ address: to, functionName, args, value }) => [to, functionName, args, value]);
 
 beforeEach(() => {
-  Object.assign(world, { wallet: SELLER, reads: { isApprovedForAll: true, balanceOf: 0n, etherFor: 7n * 10n ** 15n }, signed: [], refusal: null, sign: () => Promise.resolve("0x01") });
+  Object.assign(world, { wallet: SELLER, reads: { isApprovedForAll: true, balanceOf: 0n, etherFor: 7n * 10n ** 15n, offerOf: [{ priceMicroInr: 0n, closesAt: 0 }, false] }, signed: [], refusal: null, sign: () => Promise.resolve("0x01") });
 });
 
 describe("a price", () => {
@@ -138,8 +138,12 @@ describe("what is for sale", () => {
 });
 
 describe("an own certificate", () => {
-  const open = async (offer: Offer | null = null) => {
-    show(<CertificateCard certificate={certificate(7, offer)} />);
+  /** The contract's offer of certificate 7, open or not, until a time. */
+  const offered = (priceMicroInr: bigint, stillOpen = true, until = NOW + DAY_S) => {
+    world.reads.offerOf = [{ seller: SELLER, priceMicroInr, closesAt: until }, stillOpen];
+  };
+  const open = async () => {
+    show(<CertificateCard certificate={certificate(7, null)} />);
     await userEvent.click(screen.getByTestId("offer-7"));
   };
   const submit = () => screen.getByTestId("certificate-submit");
@@ -191,8 +195,11 @@ describe("an own certificate", () => {
   });
 
   it("shows its offer, starts a change from it, and takes it back", async () => {
-    await open(offerAt(5_000_001));
-    expect(screen.getByTestId("certificate-7")).toHaveTextContent("For sale at Rs 5.000001, Rs 2.51 per kWh, until");
+    offered(5_000_001n);
+    show(<CertificateCard certificate={certificate(7, null)} />);
+    expect(await screen.findByText("For sale at Rs 5.000001")).toBeVisible();
+    expect(screen.getByTestId("certificate-7")).toHaveTextContent("Rs 5.000001, Rs 2.51 per kWh, until");
+    await userEvent.click(screen.getByRole("button", { name: "Change the offer" }));
     expect(screen.getByTestId("offer-price")).toHaveValue("5.000001");
     await userEvent.click(screen.getByRole("button", { name: "Close" }));
     await userEvent.click(screen.getByTestId("take-back-7"));
@@ -200,14 +207,29 @@ describe("an own certificate", () => {
     expect(calls()).toEqual([[SALES, "withdrawOffer", [7n], undefined]]);
   });
 
-  it("says that nobody can buy it once the approval was taken back", async () => {
-    world.reads.isApprovedForAll = false;
-    show(<CertificateCard certificate={certificate(7, offerAt(5_000_000))} />);
-    expect(await screen.findByText(/Nobody can buy it/)).toBeVisible();
+  it.each([
+    [false, "may no longer hand it over"],
+    [true, "paused"],
+  ])("says why nobody can buy it while the approval is %s and the offer is not open", async (allowed, why) => {
+    world.reads.isApprovedForAll = allowed;
+    offered(5_000_000n, false);
+    show(<CertificateCard certificate={certificate(7, null)} />);
+    expect(await screen.findByText(/Nobody can buy it/)).toHaveTextContent(why);
+    expect(screen.getByTestId("take-back-7")).toBeEnabled();
+  });
+
+  it("is for sale no more once the time is over", async () => {
+    offered(5_000_000n, false, NOW);
+    await open();
+    expect(await screen.findByText(/^Until/)).toBeVisible();
+    expect(screen.queryByTestId("take-back-7")).toBeNull();
+    expect(screen.getByTestId("offer-price")).toHaveValue("");
   });
 
   it("says that retiring ends the offer", async () => {
-    show(<CertificateCard certificate={certificate(7, offerAt(5_000_000))} />);
+    offered(5_000_000n);
+    show(<CertificateCard certificate={certificate(7, null)} />);
+    await screen.findByTestId("take-back-7");
     await userEvent.click(screen.getByTestId("retire-7"));
     expect(screen.getByTestId("certificate-dialog")).toHaveTextContent("That offer ends with this.");
   });
@@ -218,7 +240,7 @@ describe("the tab of what is for sale", () => {
 
   const open = (...certificates: Certificate[]) => {
     vi.stubGlobal("fetch", (path: string) =>
-      Promise.resolve(path === "/api/certificates?offered=true&limit=24" ? Response.json({ certificates, next_before: null }) : new Response("", { status: 404 })),
+      Promise.resolve(path === "/api/certificates?limit=200&offered=true" ? Response.json({ certificates, next_before: null }) : new Response("", { status: 404 })),
     );
     show(<SaleTab />);
   };
