@@ -69,6 +69,7 @@ export function certificates(world) {
     await go(world.microgrid, visitor, "/certificates/sale");
     await byId(visitor, `sale-${id}`).waitFor();
     assert.match(await text(visitor, `sale-${id}`), /Rs 2\.50/);
+    await world.picture?.(visitor, "sale");
     await visitor.setViewportSize({ width: 390, height: 844 });
     await assertFits(visitor);
     await context.close();
@@ -90,6 +91,7 @@ export function certificates(world) {
     await until("the neighbour owns it", async () => (await newest()).owner === wallet.address.toLowerCase());
     assert.equal((await newest()).offer, null);
     await world.picture?.(page, "bought");
+    await byId(producer.page, `certificate-${id}`).waitFor({ state: "detached" });
     await go(world.microgrid, producer.page, "/resident/data");
     await byId(producer.page, "history-entry").filter({ hasText: `Certificate ${id} was sold for Rs 2.50` }).waitFor();
     await producer.context.close();
@@ -99,6 +101,8 @@ export function certificates(world) {
     const { certificate_id: id } = await newest();
     const own = neighbour.page;
     await byId(own, "tab-mine").click();
+    await byId(own, `certificate-${id}`).waitFor();
+    await world.picture?.(own, "mine-bought");
     await byId(own, `retire-${id}`).click();
     await byId(own, "retire-purpose").fill("Our household's noon");
     await world.picture?.(own, "retire");

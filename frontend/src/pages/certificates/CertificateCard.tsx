@@ -14,7 +14,7 @@ import { formatCo2, formatEnergy, parseKwh } from "../../units/energy";
 import { useWallet } from "../../wallet/useWallet";
 import { CertificateFacts } from "./CertificateFacts";
 import { OfferCertificate } from "./OfferForm";
-import { OfferLine, TakeBack } from "./OfferLine";
+import { OfferLine } from "./OfferLine";
 import { type OwnOffer, useOwnOffer } from "./useOwnOffer";
 import { canAct, MAX_TEXT, splitParts, STATES, textBytes } from "./words";
 
@@ -35,23 +35,22 @@ export function CertificateCard({ certificate }: { certificate: Certificate }) {
   const own = canAct(certificate, address);
   const sales = isDeployed(config, "CertificateSales");
   const offer = useOwnOffer(id, own && sales);
-  const actions = own ? ACTIONS.filter((one) => sales || one.id !== "offer") : [];
+  const actions = own ? ACTIONS.filter((one) => one.id !== "offer" || (sales && !offer)) : [];
   return (
     <li className={`certificate certificate--${state}`} data-testid={`certificate-${id}`} data-state={state}>
-      <CertificateFacts certificate={certificate} aside={<Badge tone={STATES[state].tone}>{STATES[state].text}</Badge>} />
+      <CertificateFacts certificate={certificate} aside={offer ? <Badge tone="info">for sale</Badge> : <Badge tone={STATES[state].tone}>{STATES[state].text}</Badge>} />
       {state === "retired" && (
         <span className="muted">
           {certificate.co2_grams === null ? "CO₂ credits follow when the hour’s carbon intensity is known." : `${formatCo2(BigInt(certificate.co2_grams))} of CO₂ credits`}
         </span>
       )}
-      {offer && <OfferLine offer={offer} wh={certificate.wh} />}
+      {offer && <OfferLine offer={offer} id={id} wh={certificate.wh} onChange={() => { setAction("offer"); }} />}
       <div className="row">
         {actions.map((one) => (
           <button key={one.id} type="button" className={`button button--small ${one.id === "retire" ? "" : "button--quiet"}`} data-testid={`${one.id}-${id}`} onClick={() => { setAction(one.id); }}>
-            {labelOf(one, offer)}
+            {one.label}
           </button>
         ))}
-        {offer && <TakeBack id={id} />}
         {state === "retired" && <Link to={`/certificates/statement/${id}`} data-testid={`statement-${id}`}>Statement</Link>}
       </div>
       <ActionDialog certificate={certificate} offer={offer} action={action} onClose={() => { setAction(null); }} />
@@ -61,8 +60,6 @@ export function CertificateCard({ certificate }: { certificate: Certificate }) {
 
 const titleOf = (action: Action | null, id: number) =>
   action === "offer" ? `Offer certificate ${id} for sale` : `${ACTIONS.find((one) => one.id === action)?.label ?? ""} certificate ${id}`;
-
-const labelOf = ({ id, label }: (typeof ACTIONS)[number], offer: OwnOffer | null) => (id === "offer" && offer ? "Change the offer" : label);
 
 interface DialogProps {
   certificate: Certificate;

@@ -8,8 +8,15 @@ import { formatMoment } from "../../units/time";
 import { perKwhWords } from "./sale";
 import type { OwnOffer } from "./useOwnOffer";
 
-/** Price and end of an own offer, and what keeps buyers from it. */
-export function OfferLine({ offer, wh }: { offer: OwnOffer; wh: number }) {
+interface Props {
+  offer: OwnOffer;
+  id: number;
+  wh: number;
+  onChange: () => void;
+}
+
+/** Price and end of an own offer, what keeps buyers from it, and what its owner can do about it. */
+export function OfferLine({ offer, id, wh, onChange }: Props) {
   const { allowed } = useCertificateApproval();
   return (
     <>
@@ -24,6 +31,10 @@ export function OfferLine({ offer, wh }: { offer: OwnOffer; wh: number }) {
             : "Nobody can buy it: the sale may no longer hand it over. Change the offer to allow it again, or take it back."}
         </Notice>
       )}
+      <div className="row">
+        <button type="button" className="button button--quiet button--small" data-testid={`offer-${id}`} onClick={onChange}>Change offer</button>
+        <TakeBack id={id} />
+      </div>
     </>
   );
 }

@@ -30,6 +30,8 @@ export function SaleTab() {
   const [chosen, setChosen] = useState<OfferedCertificate | null>(null);
   const [bought, setBought] = useState<number | null>(null);
   const close = () => { setChosen(null); };
+  // Until the service has heard of the purchase, it still lists what the wallet has just bought.
+  const isBought = (one: OfferedCertificate) => one.certificate_id === bought && !isOwn(one, address);
   return (
     <div className="stack">
       {bought !== null && (
@@ -42,7 +44,7 @@ export function SaleTab() {
         <Answer query={pages} what="what is for sale">
           {({ pages: found }) => (
             <>
-              <Offers list={cheapestFirst(found.flatMap((page) => page.certificates), chainNow ?? 0)} address={address} onBuy={setChosen} />
+              <Offers list={cheapestFirst(found.flatMap((page) => page.certificates), chainNow ?? 0).filter((one) => !isBought(one))} address={address} onBuy={setChosen} />
               {pages.hasNextPage && <button type="button" className="button button--quiet" onClick={() => pages.fetchNextPage()}>More</button>}
             </>
           )}
@@ -57,6 +59,8 @@ export function SaleTab() {
     </div>
   );
 }
+
+const isOwn = ({ offer }: OfferedCertificate, address: Address | undefined) => offer.seller.toLowerCase() === address?.toLowerCase();
 
 interface OffersProps {
   list: readonly OfferedCertificate[];
@@ -85,12 +89,12 @@ export function Offers({ list, address, onBuy }: OffersProps) {
 function ForSale({ certificate, address, onBuy }: { certificate: OfferedCertificate; address: Address | undefined; onBuy: () => void }) {
   const { config } = useService();
   const { certificate_id: id, offer, wh } = certificate;
-  const own = offer.seller.toLowerCase() === address?.toLowerCase();
+  const own = isOwn(certificate, address);
   return (
     <li className="certificate" data-testid={`sale-${id}`}>
       <CertificateFacts certificate={certificate} aside={own ? <Badge tone="info">yours</Badge> : null} />
       <span className="muted">
-        {"sold by "}
+        {"offered by "}
         {own ? "you" : <ShortHash value={offer.seller} kind="address" explorer={config.explorer_url} />}
         {` until ${formatMoment(offer.closes_at)}`}
       </span>

@@ -199,7 +199,7 @@ describe("an own certificate", () => {
     show(<CertificateCard certificate={certificate(7, null)} />);
     expect(await screen.findByText("For sale at Rs 5.000001")).toBeVisible();
     expect(screen.getByTestId("certificate-7")).toHaveTextContent("Rs 5.000001, Rs 2.51 per kWh, until");
-    await userEvent.click(screen.getByRole("button", { name: "Change the offer" }));
+    await userEvent.click(screen.getByRole("button", { name: "Change offer" }));
     expect(screen.getByTestId("offer-price")).toHaveValue("5.000001");
     await userEvent.click(screen.getByRole("button", { name: "Close" }));
     await userEvent.click(screen.getByTestId("take-back-7"));
@@ -294,6 +294,7 @@ describe("the tab of what is for sale", () => {
     await userEvent.click(screen.getByTestId("certificate-submit"));
     expect(await screen.findByText(/Certificate 7 is yours/)).toBeVisible();
     expect(screen.queryByTestId("sale-quote")).toBeNull();
+    expect(screen.queryByTestId("sale-7")).toBeNull();
     expect(calls()).toEqual([
       [DEPLOYMENT.GridToken?.address, "setApprovalForAll", [SALES, true], undefined],
       [SALES, "buy", [7n, 5_000_000n], undefined],
