@@ -93,7 +93,7 @@ export function certificates(world) {
     await world.picture?.(page, "bought");
     await byId(producer.page, `certificate-${id}`).waitFor({ state: "detached" });
     await go(world.microgrid, producer.page, "/resident/data");
-    await byId(producer.page, "history-entry").filter({ hasText: `Certificate ${id} was sold for Rs 2.50` }).waitFor();
+    await byId(producer.page, "history-entry").filter({ hasText: `Certificate ${id} sold for Rs 2.50` }).waitFor();
     await producer.context.close();
   });
 
