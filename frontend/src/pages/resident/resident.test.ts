@@ -104,6 +104,9 @@ describe("history", () => {
     const given = event("ApprovalForAll", { approved: true });
     expect(eventSentence(given)).toBe("Allowed a contract to use units");
     expect(eventSentence({ ...given, contract: "RenewableCertificate" })).toBe("Allowed a contract to hand over certificates");
+    const deposit = event("Deposited", { microInr: 10_000_000 });
+    expect(eventSentence(deposit)).toBe("Put Rs 10.00 into the market account");
+    expect(eventSentence({ ...deposit, contract: "RelayCredits" })).toBe("Put Rs 10.00 aside for messages over the mesh");
   });
 
   const event = (name: string, args: ChainEvent["args"]): ChainEvent => ({ name, contract: "X", args, transaction: "0x", block: 1, log_index: 0, at: 0 });
@@ -126,6 +129,8 @@ describe("history", () => {
     ["CertificateOffered", { id: 5, priceMicroInr: 25_000_000, closesAt: 9 }, "Offered certificate 5 for Rs 25.00"],
     ["CertificateSold", { id: 5, priceMicroInr: "0x17d7840" }, "Certificate 5 sold for Rs 25.00"],
     ["OfferWithdrawn", { id: 5 }, "Took back the offer of certificate 5"],
+    ["EvRegistered", { ev: 1, capacityWh: 57_500, reserveBps: 3_050 }, "Registered car 1: 57.5 kWh, at least 30.5 % kept"],
+    ["ProjectClaimed", { id: 2, microInr: 250_000_000 }, "Fetched Rs 250.00 for project 2"],
     ["SomethingNew", {}, "Something new"],
     ["EnergyBought", { energyWh: "many" }, "Energy bought"],
   ])("%s %j", (name, args, sentence) => {

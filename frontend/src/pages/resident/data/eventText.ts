@@ -4,6 +4,7 @@ import type { ChainEvent } from "../../../api/types";
 import { formatEnergy } from "../../../units/energy";
 import { formatInr } from "../../../units/money";
 import { type Args, energy, integer, rupees, text } from "./eventArgs";
+import { GREEN_SENTENCES } from "./greenEvents";
 import { MARKET_SENTENCES, MONEY_MOVES } from "./marketEvents";
 
 const MODES = ["community", "prepaid", "billed", "on request", "market"];
@@ -37,6 +38,7 @@ const SENTENCES: Record<string, ((args: Args) => string) | undefined> = {
   TransferSingle: (args) => transferred(args),
   TransferBatch: () => "Transfer of several units",
   ...MARKET_SENTENCES,
+  ...GREEN_SENTENCES,
 };
 
 export function eventSentence(event: ChainEvent): string {

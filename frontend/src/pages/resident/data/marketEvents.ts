@@ -28,15 +28,6 @@ export const MARKET_SENTENCES: Record<string, (args: Args) => string> = {
   LotWon: (args) => `Won ${energy(args, "energyWh")} of lot ${text(args, "lotId")} for ${rupees(args, "paymentMicroInr", "up")}`,
   EnergyTaken: (args) => `Took ${energy(args, "energyWh")} won by auction`,
   UnsoldTaken: (args) => `Took back ${energy(args, "energyWh")} of lot ${text(args, "lotId")}`,
-  CertificateRequested: (args) => `Asked for a certificate of meter ${text(args, "meter")}`,
-  CertificateIssued: (args) => `Got certificate ${text(args, "id")}: ${energy(args, "wh")}`,
-  "RenewableCertificate.Transfer": (args) => `Transfer of certificate ${text(args, "tokenId")}`,
-  "RenewableCertificate.ApprovalForAll": (args) =>
-    args.approved ? "Allowed a contract to hand over certificates" : "Withdrew a contract’s permission to hand over certificates",
-  CertificateRetired: (args) => `Retired certificate ${text(args, "id")}: ${energy(args, "wh")}`,
-  CertificateOffered: (args) => `Offered certificate ${text(args, "id")} for ${rupees(args, "priceMicroInr", "up")}`,
-  OfferWithdrawn: (args) => `Took back the offer of certificate ${text(args, "id")}`,
-  CertificateSold: (args) => `Certificate ${text(args, "id")} sold for ${rupees(args, "priceMicroInr", "up")}`,
 };
 
 function netted(args: Args): string {
