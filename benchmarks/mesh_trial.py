@@ -34,6 +34,8 @@ from devices.esp32.estar import Router
 from devices.simulator.mesh_field import MeshField
 
 GATEWAY = 1
+GATEWAY_SESSIONS = 256
+"""Of a hub with PSRAM; other nodes have the firmware's default, an ESP32's without."""
 REACH_M = 100.0
 NEIGHBOURS = 9
 EVERY_MS = 3_000
@@ -199,6 +201,7 @@ class Trial:
             router.energy, self.recharge[node] = BATTERY, 60
         router.on_receipt = lambda receipt: self._told(node, kind, receipt)
         if place == GATEWAY:
+            router.most_sessions = GATEWAY_SESSIONS
             router.on_message = lambda _source, message, _now: self.arrived.add(message)
 
     def _told(self, node: int, kind: str, receipt: Any) -> None:

@@ -6,7 +6,7 @@ nothing will be, unless something is received; it never waits.
 
 import json
 
-from devices.esp32 import cell, chips, cobs, frame, link, receipts, settings, ways
+from devices.esp32 import cell, chips, cobs, estar, frame, link, receipts, settings, ways
 from devices.esp32.espnow_link import EspNowLink
 from devices.esp32.hopping import Schedule
 from devices.esp32.mesh import RECEIPT, STATUS, TRUST, Mesh
@@ -22,7 +22,8 @@ _BEFORE_SLOT_END_MS = 400
 _WMS_PER_WH = 3600000
 _COUNT_MS = 1000
 _STATUS_PAUSES = 8  # what a node says of its radio, in pauses between readings on a slow way
-_SESSIONS = 24  # what the heap has room for
+_SESSION_BYTES = 900
+_MOST_SESSIONS = 256
 _FULL_BP = 10000  # of a battery that feeds the board; each 0.01 % is taken for the energy of a relayed message
 _WAY_SETTLES_MS = 1000
 _CHIPS_SILENT_MS = 10000  # a chip that has not answered by then does not keep the others' readings back
@@ -150,7 +151,8 @@ class App:
         )  # fmt: skip
         mesh.router.mode = config["route"]
         mesh.router.min_trust = config["min_trust"]
-        mesh.router.most_sessions = _SESSIONS
+        fitting = self.board.room() // 2 // _SESSION_BYTES  # a hub with PSRAM carries a large community
+        mesh.router.most_sessions = max(estar.MOST_SESSIONS, min(_MOST_SESSIONS, fitting))
         mesh.router.session_messages = config["session"]
         mesh.told = self._tell_receipt  # type: ignore[assignment]
         self.node.on_key = mesh.router.rekey  # type: ignore[assignment]

@@ -1,5 +1,6 @@
 """The ESP32 itself: the only module that touches hardware. See docs/hardware-esp32.md for the wiring."""
 
+import gc
 import json
 import os
 import time
@@ -30,6 +31,11 @@ class Board:
         self._radio = None
         self._adc = None
         self._watchdog = machine.WDT(timeout=_WATCHDOG_MS)
+
+    def room(self) -> int:
+        """Bytes that the heap has left: with PSRAM, megabytes."""
+        gc.collect()
+        return gc.mem_free()
 
     # ---- time, watchdog, restart -------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ from devices.esp32.receipts import DESTINATION, SOURCE, Receipt
 DISCOVER_HOPS = 5  # a request is given up after as many of the link's hop_ms
 IDLE_MS = 60000
 JITTER_MS = 40
-MOST_SESSIONS = 48
+MOST_SESSIONS = 24  # what an ESP32 without PSRAM has room for
+_REMEMBERED = 192  # requests, tickets and ended sessions, at the least
 MOST_WAITING = 16
 ATTEMPTS = 4
 _REQUEST = links.priority_of(4, 4, 0)
@@ -97,7 +98,7 @@ class Router:
                 self.trust.forgive()
                 self._failed(flow, now_ms)
             self._go_on(destination, flow, now_ms)
-        if len(self._seen) > 4 * MOST_SESSIONS:
+        if len(self._seen) > self._most_kept():
             self._seen = {k: v for k, v in self._seen.items() if now_ms - v[0] < _SEEN_MS}
         return self._wait(now_ms)
 
@@ -341,7 +342,7 @@ class Router:
         session.due_ms = now_ms + self.link.hop_ms * (len(session.receipt.route) - session.at)
         ticket = self.link.send(links.mac_of(session.next_node(1)), data, priority)
         if ticket:
-            if len(self._tickets) > 4 * MOST_SESSIONS:
+            if len(self._tickets) > self._most_kept():
                 self._tickets.clear()
             self._tickets[ticket] = session.key
 
@@ -469,13 +470,16 @@ class Router:
         self.sessions[session.key] = session
         return session
 
+    def _most_kept(self) -> int:
+        return max(_REMEMBERED, 4 * self.most_sessions)
+
     def _end(self, session: Session) -> None:
         if session.ended:
             return
         session.ended, session.due_ms = True, 0
         self.sessions.pop(session.key, None)
         receipt = session.receipt
-        if len(self._ended) >= 4 * MOST_SESSIONS:
+        if len(self._ended) >= self._most_kept():
             self._ended.clear()
         self._ended[receipt.route[0]] = max(receipt.started_at, self._ended.get(receipt.route[0], 0))
         self._tell(session)

@@ -106,6 +106,10 @@ class VirtualBoard(Board):
         drawn = f"{self._seed} {self.starts} {self._drawn}".encode()
         return hashlib.shake_256(drawn).digest(count)
 
+    def room(self) -> int:
+        """What an ESP32 without PSRAM has left."""
+        return 31_000
+
     def jumper(self) -> bool:
         return False
 
