@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from local_chain import RESIDENT, claim_meter, development_account
 from meters import Meter
-from whole_backend import HttpMeter, WholeBackend, until
+from whole_backend import PATIENCE_S, HttpMeter, WholeBackend, until
 
 from backend.chain.contracts import Contract
 from backend.chain.types import BillingMode
@@ -66,10 +66,12 @@ def test_deaths_change_nothing(backend: WholeBackend, kills: int) -> None:
             backend.restart_signer(kill // 5 % 3)
         backend.start()
     backend.wait_ready()
+    # On a busy machine it may have died each time before it had committed anything.
+    until(lambda: len(backend.events("MeterLedger", "SlotCommitted")) > 2, "slots after the deaths")
     for meter in meters.values():
         meter.stop.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
     counted = {meter: tuple(m.meter.registers) for meter, m in meters.items()}
     until(
@@ -99,7 +101,7 @@ def _every_accepted_reading_is_stored_once(
 def _slots_follow_each_other(backend: WholeBackend) -> None:
     """One line of slots, each committed once, each counted from the one before."""
     committed = backend.events("MeterLedger", "SlotCommitted")
-    assert len(committed) > 2
+    assert len(committed) > 2  # or nothing is shown
     numbers = [event["slot"] for event in committed]
     assert numbers == sorted(set(numbers))
     assert committed[0]["previousSlot"] == 0

@@ -21,7 +21,7 @@ from test_fault_kill import (
     _nothing_is_left_over,
     _slots_follow_each_other,
 )
-from whole_backend import HttpMeter, WholeBackend, until
+from whole_backend import PATIENCE_S, HttpMeter, WholeBackend, until
 
 from backend.chain.types import BillingMode
 
@@ -95,11 +95,18 @@ def test_every_fault_of_the_chains_node(backend: WholeBackend, tmp_path: Path) -
         backend.signers[index].wait()
     waited_at = latest(backend)
     accepted = sum(len(meter.accepted) for meter in meters.values())
-    time.sleep(6)
+    time.sleep(6)  # slots would be over meanwhile
+    until(
+        lambda: sum(len(meter.accepted) for meter in meters.values()) > accepted + 50,
+        "readings while oracle nodes are dead",
+    )
     assert latest(backend) <= waited_at + 1
-    assert sum(len(meter.accepted) for meter in meters.values()) > accepted + 50
-    problems = requests.get(backend.url + "/api/health", timeout=5).json()["problems"]
-    assert any("oracle nodes answer" in problem for problem in problems)
+
+    def problems() -> list[str]:
+        found: list[str] = requests.get(f"{backend.url}/api/health", timeout=30).json()["problems"]
+        return found
+
+    until(lambda: any("oracle nodes answer" in one for one in problems()), "word of it")
     for index in (0, 1):
         backend.signers[index] = backend._signer(index)
     until(lambda: latest(backend) > waited_at + 2, "slots when the oracle nodes are back")
@@ -107,7 +114,7 @@ def test_every_fault_of_the_chains_node(backend: WholeBackend, tmp_path: Path) -
     for meter in meters.values():
         meter.stop.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_S)
     counted = {meter: tuple(m.meter.registers) for meter, m in meters.items()}
     until(
         lambda: all(backend.settled(meter) == counted[meter] for meter in KINDS),
